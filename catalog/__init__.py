@@ -1,0 +1,1 @@
+"""What exists and what it costs: accelerators, links, offers, models, formats, engines and measured efficiencies."""

@@ -1,0 +1,66 @@
+"""Serving engines as the arithmetic sees them: what one step costs beside its kernels, and how memory is divided."""
+
+from pathlib import Path
+
+from catalog.parts import Frozen
+
+
+
+class Engine(Frozen):
+    """Fixed times and memory rules of one engine era.
+
+    A step takes kernel_scale·kernels + step_s + sequence_s·sequences (+ layer_s per layer when tensor parallel). A
+    prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests' prefills
+    that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own prefill)
+    + extra_steps·step + burst_share·(the start-up burst); with open arrivals only host time and the factor apply.
+    `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime.
+    `library` names the all-reduce rows of the efficiency tables that are this engine's own.
+    """
+
+    id: str
+    label: str
+    library: str
+    kernel_scale: float
+    step_s: float
+    sequence_s: float
+    layer_s: float
+    prefill_factor: float
+    prefill_event_s: float
+    interference: float
+    host_s: float
+    own_prefill_factor: float
+    extra_steps: float
+    burst_share: float
+    memory_fraction: float
+    overhead_bytes: float
+    kv_block_tokens: int
+    prefill_chunk_tokens: int
+    versions: str
+    source: str
+    as_of: str
+    notes: str = ""
+
+
+def read_authored(data_dir: Path) -> dict[str, Engine]:
+    """Read `data_dir/engines.yaml`; pydantic errors name what is wrong with an entry."""
+    import yaml  # a run loads the compiled snapshot and never needs the parser
+
+    entries = yaml.safe_load((data_dir / "engines.yaml").read_text(encoding="utf-8"))
+    return {name: _engine(name, dict(fields)) for name, fields in entries.items()}
+
+
+def _engine(name: str, fields: dict[str, float | int | str]) -> Engine:
+    """Turn the authored units (`*_ms`, `*_us`, `*_gb`) into SI."""
+    scaled: dict[str, float | int | str] = {"id": name}
+    for key, value in fields.items():
+        stem, _, unit = key.rpartition("_")
+        if unit in _UNITS:
+            suffix, numerator, denominator = _UNITS[unit]
+            scaled[stem + suffix] = float(value) * numerator / denominator
+        else:
+            scaled[key] = value
+    return Engine.model_validate(scaled)
+
+
+# suffix in SI, numerator, denominator: dividing by a power of ten rounds correctly, multiplying by its inverse does not
+_UNITS = {"ms": ("_s", 1.0, 1e3), "us": ("_s", 1.0, 1e6), "gb": ("_bytes", 1e9, 1.0)}

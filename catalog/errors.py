@@ -1,0 +1,27 @@
+"""What the catalog raises."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CatalogError(Exception):
+    """Bad catalog data; the message names the file or entity, what was read and what is allowed."""
+
+
+class UnknownName(CatalogError):  # noqa: N818 (the public name of the interface)
+    """A name that no entity and no alias carries.
+
+    `kind` says what was looked up, `name` what was asked and `nearest` at most three known names like it.
+    """
+
+    def __init__(self, kind: str, name: str, nearest: tuple[str, ...]) -> None:
+        self.kind = kind
+        self.name = name
+        self.nearest = nearest
+        hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"unknown {kind} {name!r}{hint}")
+
+
+def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """Return at most `limit` of the `known` names that look like `name`, best first."""
+    return tuple(get_close_matches(name, list(known), n=limit, cutoff=0.6))

@@ -1,0 +1,1 @@
+"""From a specification and a catalog to the cheapest design that meets it, proved."""

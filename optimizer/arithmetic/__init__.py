@@ -1,0 +1,1 @@
+"""Bytes, FLOPs, seconds and dollars of a candidate: pure functions on arrays."""

@@ -1,0 +1,221 @@
+"""Matrix multiplies as rooflines with tile, wave and launch terms.
+
+    tile = 64 rows if M ≤ 64 else 128;  m = ⌈M/tile⌉;  W = m·⌈N/128⌉/multiprocessors
+    t = launch + serial·K + max(2·m·tile·N·K/(peak·e_c)·rounding, N·K·w/(bandwidth·e_b)) + (c·2·M·K + 2·M·N)/(0.8·bandwidth)
+    rounding = (⌈W⌉/W)^wave if W > 1 else (1/W)^occupancy
+
+for M tokens, N outputs, K inner, w bytes per weight. Below one wave ⌈W⌉ = 1, so both cases are powers of ⌈W⌉/W. The
+constants are fits to kernel times (catalog/data/efficiency/gemm.csv, experts.csv); equations checked against
+aiconfigurator-core 0.12.0 kernel tables with a median error of 6 to 12 %. A part without a multiprocessor count has
+rounding 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.arithmetic.arrays import Floats, column
+
+TILE_COLUMNS = 128
+SMALL_TILE_ROWS = 64.0
+LARGE_TILE_ROWS = 128.0
+# Share of the memory bandwidth that passes over activations reach.
+ACTIVATION_BANDWIDTH_SHARE = 0.8
+ACTIVATION_BYTES = 2.0
+
+
+@dataclass(frozen=True)
+class PartRates:
+    """What K parts offer, (K,): bytes, bytes/s, bf16 FLOP/s and multiprocessors (0: no such count)."""
+
+    memory_bytes: Floats
+    memory_bytes_per_s: Floats
+    bf16_flop_per_s: Floats
+    multiprocessors: Floats
+
+
+@dataclass(frozen=True)
+class GemmFit:
+    """Gathered GEMM constants of K rows, (K,), and the peak that they are fractions of."""
+
+    launch_s: Floats
+    compute_efficiency: Floats
+    bandwidth_efficiency: Floats
+    serial_s_per_inner: Floats
+    activation_traffic_factor: Floats
+    occupancy_exponent: Floats
+    wave_exponent: Floats
+    flop_per_s: Floats
+    weight_bytes: Floats
+
+
+@dataclass(frozen=True)
+class Gemms:
+    """g matrix multiplies of the same tokens, ready to evaluate.
+
+    Arrays are (g, K, 1), in seconds per padded row or per step; `fixed_s` and `token_s` are (K, 1) sums over the g.
+    """
+
+    row_s: Floats
+    weights_s: Floats
+    column_waves: Floats
+    occupancy_exponent: Floats
+    wave_exponent: Floats
+    fixed_s: Floats
+    token_s: Floats
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One matrix multiply: outputs and inner width per accelerator, (K,), how often a step runs it, and its fit."""
+
+    outputs: Floats
+    inner: Floats
+    repeats: float
+    fit: GemmFit
+
+
+def gemms(shapes: Sequence[Shape], rates: PartRates) -> Gemms:
+    """Fold constants, peaks and shapes into coefficients; `shapes` share their tokens."""
+    rounded = rates.multiprocessors > 0
+    multiprocessors = np.where(rounded, rates.multiprocessors, 1.0)
+    rows, weights, waves, occupancy, wave = [], [], [], [], []
+    fixed = np.zeros_like(rates.memory_bytes_per_s)
+    token = np.zeros_like(fixed)
+    for shape in shapes:
+        fit, bandwidth = shape.fit, rates.memory_bytes_per_s
+        multiplies = shape.outputs * shape.inner
+        rows.append(column(shape.repeats * 2.0 * multiplies / (fit.flop_per_s * fit.compute_efficiency)))
+        weights.append(
+            column(shape.repeats * multiplies * fit.weight_bytes / (bandwidth * fit.bandwidth_efficiency))
+        )
+        waves.append(column(np.ceil(shape.outputs / TILE_COLUMNS) / multiprocessors))
+        occupancy.append(column(np.where(rounded, fit.occupancy_exponent, 0.0)))
+        wave.append(column(np.where(rounded, fit.wave_exponent, 0.0)))
+        fixed += shape.repeats * (fit.launch_s + fit.serial_s_per_inner * shape.inner)
+        traffic = ACTIVATION_BYTES * (fit.activation_traffic_factor * shape.inner + shape.outputs)
+        token += shape.repeats * traffic / (ACTIVATION_BANDWIDTH_SHARE * bandwidth)
+    return Gemms(
+        row_s=np.stack(rows),
+        weights_s=np.stack(weights),
+        column_waves=np.stack(waves),
+        occupancy_exponent=np.stack(occupancy),
+        wave_exponent=np.stack(wave),
+        fixed_s=column(fixed),
+        token_s=column(token),
+    )
+
+
+def gemm_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
+    """Seconds of all multiplies of `coefficients` on `tokens` (K, G), each positive; returns (K, G)."""
+    tile = np.where(tokens <= SMALL_TILE_ROWS, SMALL_TILE_ROWS, LARGE_TILE_ROWS)
+    row_tiles = np.ceil(tokens / tile)
+    waves = coefficients.column_waves * row_tiles
+    exponent = np.where(waves > 1.0, coefficients.wave_exponent, coefficients.occupancy_exponent)
+    times = np.ceil(waves)
+    times /= waves
+    np.power(times, exponent, out=times)
+    times *= coefficients.row_s
+    row_tiles *= tile
+    times *= row_tiles
+    np.maximum(times, coefficients.weights_s, out=times)
+    # added one by one: the order of a library reduction may depend on the shape, and results must not
+    total = coefficients.token_s * tokens
+    total += coefficients.fixed_s
+    for time in times:
+        total += time
+    return total
+
+
+@dataclass(frozen=True)
+class ExpertFit:
+    """Gathered grouped-GEMM constants of K rows, (K,), and the peak that they are fractions of."""
+
+    launch_s: Floats
+    compute_efficiency: Floats
+    bandwidth_efficiency: Floats
+    padding_rows_per_expert: Floats
+    hot_rank_imbalance: Floats
+    touched_exponent: Floats
+    traffic_factor: Floats
+    routed_token_s: Floats
+    flop_per_s: Floats
+    weight_bytes: Floats
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Coefficients of the routed experts of all layers, (K, 1).
+
+    A step of T tokens takes fixed_s + token_s·T + max(row_s·(T·hot_rows + padding·A), weights_s·A), where A experts of
+    a rank are touched: A = experts·(1 − exp(−touch·T)), at least min(1, rank_routes·T) and at most routes·T.
+    """
+
+    fixed_s: Floats
+    token_s: Floats
+    row_s: Floats
+    hot_rows: Floats
+    padding_rows: Floats
+    weights_s: Floats
+    experts: Floats
+    touch: Floats
+    rank_routes: Floats
+    routes: Floats
+
+
+def experts(
+    fit: ExpertFit,
+    rates: PartRates,
+    *,
+    hidden: int,
+    width: int,
+    count: int,
+    active: int,
+    matrices: int,
+    layers: int,
+    tp: Floats,
+    ep: Floats,
+) -> Experts:
+    """Fold constants into coefficients of `layers` expert layers split `ep` ways by expert and tp/ep ways by width.
+
+    Routing is skewed: the hot rank gets 1 + z·imbalance·min(1, (ep − 1)/8) times the mean load, z = 1 up to eight
+    ranks and 0.5 beyond, where engines balance experts.
+    """
+    share = width / (tp / ep)
+    skew = np.where(ep > 8, 0.5, 1.0)
+    hot_rows = active / ep * (1.0 + skew * fit.hot_rank_imbalance * np.minimum(1.0, (ep - 1.0) / 8.0))
+    multiplies = matrices * hidden * share
+    bandwidth = rates.memory_bytes_per_s
+    traffic = fit.traffic_factor * ACTIVATION_BYTES * hot_rows * (2.0 * hidden + matrices * share)
+    return Experts(
+        fixed_s=column(layers * fit.launch_s),
+        token_s=column(
+            layers * (fit.routed_token_s * active + traffic / (ACTIVATION_BANDWIDTH_SHARE * bandwidth))
+        ),
+        row_s=column(layers * 2.0 * multiplies / (fit.flop_per_s * fit.compute_efficiency)),
+        hot_rows=column(hot_rows),
+        padding_rows=column(fit.padding_rows_per_expert),
+        weights_s=column(layers * multiplies * fit.weight_bytes / (bandwidth * fit.bandwidth_efficiency)),
+        experts=column(count / ep),
+        touch=column(active / count * fit.touched_exponent),
+        rank_routes=column(active / ep),
+        routes=column(np.full_like(ep, active)),
+    )
+
+
+def expert_seconds(coefficients: Experts, tokens: Floats) -> Floats:
+    """Seconds of the routed experts on `tokens` (K, G), each positive; returns (K, G)."""
+    touched = np.exp(-(coefficients.touch * tokens))
+    np.subtract(1.0, touched, out=touched)
+    touched *= coefficients.experts
+    np.maximum(touched, np.minimum(1.0, coefficients.rank_routes * tokens), out=touched)
+    np.minimum(touched, coefficients.routes * tokens, out=touched)
+    total = coefficients.hot_rows * tokens
+    total += coefficients.padding_rows * touched
+    total *= coefficients.row_s
+    touched *= coefficients.weights_s
+    np.maximum(total, touched, out=total)
+    total += coefficients.token_s * tokens
+    total += coefficients.fixed_s
+    return total

@@ -1,0 +1,1 @@
+"""Which wall stops the design from being cheaper, and which one makes a specification impossible."""

@@ -1,0 +1,111 @@
+"""Why a specification has no design: the wall and the floor, in numbers.
+
+The candidate that misses the fewest requirements, then by the smallest ratio of predicted to limit, speaks for all:
+its wall is the one that keeps even the best from being good enough when requests come one at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.walls import WallFamily
+from optimizer.bottleneck.binding import latency_ratios
+from optimizer.bottleneck.hypothetical import BOUNDLESS, FAMILY, RESOURCES, one_at_a_time, with_resources
+from optimizer.evaluate import Candidates, Physics, Question, tabulate
+from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpace
+
+Floats = NDArray[np.float64]
+FACTORS = (1.1, 1.25, 1.5, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """The wall, the requirement that stands for it, and the least number that any admitted design reaches.
+
+    limit and least are seconds for a latency, bytes for the memory of one accelerator. accelerator: the part of the
+    candidate that comes closest.
+    """
+
+    wall: WallFamily
+    requirement: str
+    limit: float
+    least: float
+    accelerator: str
+    accelerators_per_replica: int
+
+
+def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Question) -> Impossible | None:
+    """The wall that even one request at a time cannot pass; None if some candidate carries one request at a time."""
+    keys = np.arange(len(space.keys))
+    kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
+    needed = physics.bins.longest_request + physics.step_times.kv_block_tokens
+    fits = kv_tokens >= needed
+    if not fits.any():
+        return _too_small(space, physics, kv_tokens, np.broadcast_to(needed, kv_tokens.shape))
+
+    fitting = keys[fits]
+    candidates = _alone(physics, fitting)
+    ratios = latency_ratios(candidates, question)
+    missed = (ratios > 1.0).sum(axis=1)
+    if not missed.min(initial=0):
+        return None
+    closest = int(np.lexsort((fitting, ratios.max(axis=1), missed))[0])
+    worst = int(ratios[closest].argmax())
+    limit = question.limits[worst]
+    key = int(fitting[closest])
+    return Impossible(
+        wall=_wall_of_latency(physics, key, question),
+        requirement=limit.id,
+        limit=limit.limit_s,
+        least=float(ratios[:, worst].min()) * limit.limit_s,
+        accelerator=space.keys[key].accelerator.id,
+        accelerators_per_replica=space.layouts[key].accelerators,
+    )
+
+
+def _alone(physics: Physics, keys: NDArray[np.int64]) -> Candidates:
+    """The keys with the engine limits that serve a single request best: no chunking, slots to spare."""
+    return tabulate(
+        physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1])
+    )
+
+
+def _too_small(space: CandidateSpace, physics: Physics, kv_tokens: Floats, needed: Floats) -> Impossible:
+    """Memory capacity: what one accelerator would need for its weights, overhead and one longest request."""
+    memory = physics.step_times.memory
+    kv_bytes = physics.step_times.kv_bytes_per_token / physics.step_times.accelerators
+    per_pipeline = needed * physics.step_times.pp
+    must = memory.weights + memory.overhead + memory.unused + per_pipeline * kv_bytes
+    has = memory.weights + memory.overhead + memory.unused + memory.kv_cache
+    closest = int((must / has).argmin())
+    return Impossible(
+        wall=WallFamily.MEMORY_CAPACITY,
+        requirement="memory_bytes_per_accelerator",
+        limit=float(has[closest]),
+        least=float(must[closest]),
+        accelerator=space.keys[closest].accelerator.id,
+        accelerators_per_replica=space.layouts[closest].accelerators,
+    )
+
+
+def _wall_of_latency(physics: Physics, key: int, question: Question) -> WallFamily:
+    """The resource whose least factor makes one request at a time feasible.
+
+    If none of FACTORS does: the latency floor where even boundless resources miss, else the resource whose largest
+    factor brings the candidate nearest.
+    """
+    boundless = with_resources(
+        physics, key, np.full((1, len(RESOURCES)), BOUNDLESS), TOKEN_BUDGETS[-1], MAX_NUM_SEQS[-1]
+    )
+    if latency_ratios(boundless, question).max() > 1.0:
+        return WallFamily.LATENCY_FLOOR
+    worst = np.ones(len(RESOURCES))
+    for factor in FACTORS:
+        copies = with_resources(physics, key, one_at_a_time(factor)[1:], TOKEN_BUDGETS[-1], MAX_NUM_SEQS[-1])
+        worst = latency_ratios(copies, question).max(axis=1)
+        if worst.min() <= 1.0:
+            break
+    return FAMILY[RESOURCES[int(worst.argmin())]]

@@ -1,0 +1,233 @@
+"""The answer, as every command prints it with `--json`.
+
+One object with the same keys in every answer; null where a key has no value. Latencies in seconds, money in dollars,
+memory in bytes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Result(BaseModel):
+    """Base of every part of an answer: immutable, no NaN or infinity can leave."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Status(StrEnum):
+    """What was found out."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+
+class Objective(Result):
+    """What was minimised. `analytic_bound` is the optimum before verification, `verified_by` what confirmed it."""
+
+    metric: str = "usd_per_hour"
+    value: float | None
+    bound: float | None
+    analytic_bound: float | None
+    verified_by: str = "none"
+
+
+class Scope(Result):
+    """What the proof covers."""
+
+    pools: str
+    engines: tuple[str, ...]
+    formats: tuple[str, ...]
+    estimated_parts: bool
+    undated: bool
+
+
+class Assumed(Result):
+    """Something that the user did not state."""
+
+    key: str
+    value: str
+    why: str
+
+
+class Cost(Result):
+    """Cost of the design; each per-million figure divides the whole cost by that kind of token served."""
+
+    usd_per_hour: float
+    usd_per_month: float
+    usd_per_million_input_tokens: float
+    usd_per_million_output_tokens: float
+    usd_per_million_tokens: float
+    idle_share: float
+
+
+class LayoutOut(Result):
+    """Parallelism of one replica."""
+
+    tp: int
+    pp: int
+    ep: int
+    dp_attention: int
+
+
+class FormatsOut(Result):
+    """Number formats of a design."""
+
+    weights: str
+    activations: str
+    kv: str
+
+
+class EngineOut(Result):
+    """Engine and its limits."""
+
+    name: str
+    max_num_seqs: int
+    max_num_batched_tokens: int
+
+
+class Pool(Result):
+    """Equal replicas on equal instances."""
+
+    role: str = "mixed"
+    accelerator: str
+    evidence: str
+    offer: str
+    price_kind: str
+    price_date: str | None
+    usd_per_hour_per_instance: float
+    instances: int
+    replicas: int
+    accelerators: int
+    accelerators_per_replica: int
+    layout: LayoutOut
+    formats: FormatsOut
+    engine: EngineOut
+
+
+class Design(Result):
+    """The system."""
+
+    pools: tuple[Pool, ...]
+
+
+class Latency(Result):
+    """One latency metric; `p99_interval` is the central 90 % interval, its end null where the replica overloads."""
+
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p99_interval: tuple[float, float | None]
+
+
+class Predicted(Result):
+    """What the design will do at the stated rate, as a point prediction, and at the scenario of the risk.
+
+    `output_tokens_per_s` is served by all replicas together. `utilization` is the rate over the highest rate.
+    """
+
+    ttft_s: Latency
+    tpot_s: Latency
+    e2e_s: Latency
+    at_risk_s: dict[str, float]
+    output_tokens_per_s: float
+    utilization: float
+    memory_bytes_per_accelerator: float
+    highest_rate_per_s: float
+
+
+class WallOut(Result):
+    """One wall beside the design. Null where the figure does not apply."""
+
+    id: str
+    number: int | None
+    utilization: float | None
+    binding: bool
+    gain_of_10_percent: float | None
+    cost_falls_at_factor: float | None
+
+
+class Floor(Result):
+    """Why nothing is feasible: a requirement and the least number that any admitted design reaches."""
+
+    requirement: str
+    limit: float
+    least: float
+    accelerator: str
+    explanation: str
+
+
+class SearchOut(Result):
+    """The ledger in rows, and the solver."""
+
+    candidates: int
+    illegal: int
+    illegal_by_reason: dict[str, int]
+    bounded: int
+    refused: int
+    dominated: int
+    optimal: int
+    tied: int
+    refined: int
+    columns: int
+    solver: str
+
+
+class RunnerUp(Result):
+    """A dearer design, and what it lacks."""
+
+    accelerator: str
+    offer: str
+    instances: int
+    layout: LayoutOut
+    formats: FormatsOut
+    usd_per_hour: float
+    why_not: str
+
+
+class Allowance(Result):
+    """What the answer would cost if the spec allowed more, or asked for less certainty."""
+
+    change: str
+    usd_per_hour: float | None
+
+
+class Timing(Result):
+    """Wall time of the answer."""
+
+    seconds: float
+
+
+class Outcome(Result):
+    """The whole answer. `conflicts`, `relaxations` and `minimum_hardware` are null until they are computed."""
+
+    schema_version: int = SCHEMA_VERSION
+    status: Status
+    proved: bool
+    objective: Objective
+    scope: Scope
+    assumed: tuple[Assumed, ...]
+    cost: Cost | None
+    design: Design | None
+    predicted: Predicted | None
+    binding_wall: str | None
+    also_binding: tuple[str, ...] = ()
+    walls: tuple[WallOut, ...]
+    floor: Floor | None = None
+    minimum_hardware: None = None
+    conflicts: None = None
+    relaxations: None = None
+    runners_up: tuple[RunnerUp, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
+    search: SearchOut
+    catalog_hash: str
+    warnings: tuple[str, ...] = ()
+    timing: Timing = Field(default=Timing(seconds=0.0))

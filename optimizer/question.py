@@ -1,0 +1,143 @@
+"""A specification put to the catalog: the candidate space, the physics and the demand that the search works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import log
+from statistics import NormalDist
+
+import numpy as np
+
+from catalog.offers import Offer
+from catalog.parts import Evidence
+from catalog.read import Snapshot
+from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
+from optimizer.arithmetic.serving import build_replicas
+from optimizer.errors import QuestionError
+from optimizer.evaluate import Physics, Question, prepare
+from optimizer.search.bounds import Demand
+from optimizer.topology.format_choices import format_choices
+from optimizer.topology.layouts import CandidateSpace, candidate_space
+from optimizer.traffic.workload_bins import bin_workload
+from requirements_specs.serving import Inventory, ServingSpec
+
+KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
+POINT_PREDICTION = 0.5
+# 90 % factors of step time by evidence (DESIGN rule 8), as standard deviations of its logarithm.
+_NINETY_PERCENT = NormalDist().inv_cdf(0.95)
+STEP_DEVIATION = {
+    Evidence.MEASURED: log(1.5) / _NINETY_PERCENT,
+    Evidence.CLASS: log(1.7) / _NINETY_PERCENT,
+    Evidence.ESTIMATED: log(2.5) / _NINETY_PERCENT,
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that the search needs, for one specification."""
+
+    space: CandidateSpace
+    physics: Physics | None
+    question: Question
+    demand: Demand
+
+
+def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem:
+    """Build the problem; `physics` is None where no candidate is legal.
+
+    Raises:
+        QuestionError: the catalog cannot be asked this, with the reason.
+
+    """
+    model = snapshot.models[spec.model]
+    if model.uncounted is not None:
+        raise QuestionError(f"model: {model.id} cannot be counted: {model.uncounted}")
+    offers = admitted_offers(spec.inventory, snapshot.offers)
+    if not offers:
+        raise QuestionError("inventory: no offer of the catalog is left by providers, regions, tiers and accelerators")
+    space = candidate_space(
+        model,
+        offers,
+        snapshot.accelerators,
+        format_choices(model, spec.formats, snapshot.formats),
+        [snapshot.engines[name] for name in spec.engines],
+        spec.layout,
+        estimated_parts=spec.inventory.estimated_parts,
+        undated=spec.inventory.undated,
+    )
+    physics = None
+    if space.keys:
+        replicas = build_replicas(model, space.keys, snapshot)
+        deviation = np.array(
+            [
+                STEP_DEVIATION[evidence_of(row, Estimate(bits))]
+                for row, bits in zip(space.keys, replicas.estimates.tolist(), strict=True)
+            ]
+        )
+        physics = prepare(replicas, bin_workload(spec.workload), deviation)
+    return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec))
+
+
+def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:
+    """How a key's step times are known: its part's evidence, lowered by every rule that stands in for a fit.
+
+    A rule for a link or a hop widens to the class interval, a rule for kernels to the estimated one.
+    """
+    if row.accelerator.evidence is Evidence.ESTIMATED or estimates & KERNEL_RULES:
+        return Evidence.ESTIMATED
+    if row.accelerator.evidence is Evidence.CLASS or estimates:
+        return Evidence.CLASS
+    return Evidence.MEASURED
+
+
+def admitted_offers(inventory: Inventory, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """Offers that the inventory's names allow; evidence and dates are judged with legality."""
+
+    def allowed(names: tuple[str, ...] | None, name: str) -> bool:
+        return names is None or name in names
+
+    excluded = frozenset(inventory.exclude_offers)
+    return tuple(
+        offer
+        for offer in offers
+        if allowed(inventory.providers, offer.provider)
+        and allowed(inventory.regions, offer.region)
+        and allowed(inventory.tiers, offer.tier)
+        and allowed(inventory.accelerators, offer.accelerator)
+        and offer.id not in excluded
+    )
+
+
+def question_at(spec: ServingSpec, risk: float) -> Question:
+    """The limits of a spec at a risk: every limit must hold with probability 1 − risk."""
+    return Question(spec.slo, spec.availability.load_cap, NormalDist().inv_cdf(1.0 - risk))
+
+
+def demand_of(spec: ServingSpec) -> Demand:
+    """Rate, spares and caps; a budget per million output tokens is a budget per hour at the stated rate."""
+    most = spec.budget.usd_micro_per_hour
+    per_million = spec.budget.usd_per_million_output_tokens
+    if per_million is not None:
+        million_per_hour = (
+            spec.workload.request_rate_per_s * spec.workload.output_tokens.mean * 3600.0 / 1e6
+        )
+        hourly = int(per_million * million_per_hour * 1e6)
+        most = hourly if most is None else min(most, hourly)
+    return Demand(
+        spec.workload.peak_request_rate_per_s,
+        spec.availability.spare_replicas,
+        spec.inventory.max_accelerators,
+        most,
+    )
+
+
+def without_caps(demand: Demand) -> Demand:
+    """The same demand without budget or accelerator cap."""
+    return replace(demand, most_accelerators=None, most_usd_micro_per_hour=None)
+
+
+def more_allowed(spec: ServingSpec) -> ServingSpec:
+    """The same spec with estimated parts and undated prices allowed."""
+    inventory = spec.inventory.model_copy(update={"estimated_parts": True, "undated": True})
+    return spec.model_copy(update={"inventory": inventory})

@@ -1,0 +1,152 @@
+"""Bound and refine: the exact units of every placement that could be among the cheapest designs.
+
+Placements are taken in the order of their optimistic cost. A placement is evaluated once at the most units that are
+no dearer than the designs already found; only if that holds are its fewest units bisected. Every law is monotone in
+the rate, so a placement refused there is refused at every smaller, cheaper number. The search goes on through every
+placement whose bound equals the threshold, so that all ties are seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
+from optimizer.search.bounds import (
+    MOST_UNITS,
+    Demand,
+    most_units,
+    rate_per_replica,
+    unit_prices,
+    units_bound,
+)
+from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpace
+
+Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+FIRST_BLOCK = 24
+BLOCK = 24
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What is known of the placements after the search.
+
+    units (P, B): exact fewest units per token budget where found, 0 where refused, −1 where not evaluated.
+    reached (P,): whether the placement was evaluated. feasible_bound (P,): whether any number of units within the
+    caps could carry the demand by the bound. threshold_usd_micro: cost up to which everything was searched, None if
+    nothing was found.
+    """
+
+    units: Integers
+    reached: Bools
+    feasible_bound: Bools
+    prices: Integers
+    threshold_usd_micro: int | None
+
+
+def refine(
+    space: CandidateSpace, physics: Physics, question: Question, demand: Demand, distinct_designs: int
+) -> Refinement:
+    """Search until every placement within the cost of the cheapest `distinct_designs` is exact or refused.
+
+    Designs are distinct if part, layout or formats differ.
+    """
+    prices = unit_prices(space)
+    cap = most_units(space, demand, prices, demand.most_usd_micro_per_hour)
+    least = units_bound(space, physics, question, demand)
+    feasible_bound = least <= cap
+    bound_usd_micro = prices * least
+    order = np.lexsort((space.placement_key, bound_usd_micro))
+    order = order[feasible_bound[order]]
+
+    units = np.full((len(prices), len(TOKEN_BUDGETS)), -1, dtype=np.int64)
+    reached = np.zeros(len(prices), dtype=bool)
+    best: dict[tuple[object, ...], int] = {}
+    start, size = 0, FIRST_BLOCK
+    while start < len(order):
+        threshold = _threshold(best, distinct_designs)
+        block = order[start : start + size]
+        if threshold is not None:
+            block = block[bound_usd_micro[block] <= threshold]
+            if not len(block):
+                break
+        affordable = np.minimum(cap, most_units(space, demand, prices, threshold))
+        units[block] = _exact_units(space, physics, question, demand, block, least, affordable)
+        reached[block] = True
+        for placement in block.tolist():
+            found = units[placement][units[placement] > 0]
+            if len(found):
+                signature = design_signature(space, placement)
+                cost = int(prices[placement] * found.min())
+                best[signature] = min(cost, best.get(signature, cost))
+        start += len(block)
+        size = BLOCK
+    return Refinement(units, reached, feasible_bound, prices, _threshold(best, distinct_designs))
+
+
+def design_signature(space: CandidateSpace, placement: int) -> tuple[object, ...]:
+    """What makes two designs distinct to a reader: part, layout and formats."""
+    key = int(space.placement_key[placement])
+    machine = space.machines[int(space.placement_machine[placement])]
+    return (machine.accelerator_id, space.layouts[key], space.formats[key])
+
+
+def _threshold(best: dict[tuple[object, ...], int], distinct_designs: int) -> int | None:
+    """Cost of the last design that is asked for, or None while fewer are known."""
+    if len(best) < distinct_designs:
+        return None
+    return sorted(best.values())[distinct_designs - 1]
+
+
+def _exact_units(
+    space: CandidateSpace,
+    physics: Physics,
+    question: Question,
+    demand: Demand,
+    block: Integers,
+    least: Integers,
+    affordable: Integers,
+) -> Integers:
+    """Fewest units per placement and token budget, (len(block), B); 0 where none within `affordable` holds."""
+    budgets = len(TOKEN_BUDGETS)
+    placements = np.repeat(block, budgets)
+    candidates = tabulate(
+        physics,
+        space.placement_key[placements],
+        np.tile(TOKEN_BUDGETS, len(block)),
+        np.full(len(placements), MAX_NUM_SEQS[-1]),
+    )
+    replicas = space.replicas_per_unit[placements]
+    lower = least[placements] - 1
+    upper = affordable[placements].copy()
+
+    def holds(rows: Integers, units: Integers) -> Bools:
+        rate = rate_per_replica(demand, units, replicas[rows])
+        met = np.isfinite(rate)
+        met[met] = meets(candidates.take(rows[met]), rate[met], question)
+        return met
+
+    rows = np.flatnonzero(upper > lower)
+    found = np.zeros(len(placements), dtype=bool)
+    found[rows] = holds(rows, upper[rows])
+    # Without a cost to stay below, the first number of units that holds is looked for by doubling.
+    open_rows = np.flatnonzero(found & (upper >= MOST_UNITS))
+    trial = np.maximum(lower + 1, 1)
+    while len(open_rows):
+        met = holds(open_rows, trial[open_rows])
+        upper[open_rows[met]] = trial[open_rows[met]]
+        open_rows = open_rows[~met]
+        lower[open_rows] = trial[open_rows]
+        trial = np.minimum(2 * trial, MOST_UNITS)
+    while True:
+        rows = np.flatnonzero(found & (upper - lower > 1))
+        if not len(rows):
+            break
+        middle = (lower[rows] + upper[rows]) // 2
+        met = holds(rows, middle)
+        upper[rows] = np.where(met, middle, upper[rows])
+        lower[rows] = np.where(met, lower[rows], middle)
+    return np.where(found, upper, 0).reshape(len(block), budgets)

@@ -1,0 +1,173 @@
+"""From a specification to its answer: search, count model, verification, walls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.read import Snapshot
+from optimizer.bottleneck.binding import Binding, binding_wall
+from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
+from optimizer.errors import VerificationError
+from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
+from optimizer.question import POINT_PREDICTION, Problem, more_allowed, pose, question_at, without_caps
+from optimizer.search.bounds import Demand, rate_per_replica
+from optimizer.search.columns import Column, exact_columns, tie_key
+from optimizer.search.count_model import CountSolution, solve_counts
+from optimizer.search.ledger import Ledger
+from optimizer.search.proof import count_rows, refined_rows
+from optimizer.search.refine import Refinement, design_signature, refine
+from optimizer.search.solvers import SolveResult
+from optimizer.topology.layouts import CandidateSpace
+from requirements_specs.serving import ServingSpec
+
+# The optimum and two runners-up.
+DESIGNS_REPORTED = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A proved design and what stands beside it.
+
+    columns: exact candidates in the order of ties, the first is the design. runners_up: the cheapest column of the
+    next distinct designs. point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts
+    and undated prices; None where that finds nothing cheaper.
+    """
+
+    problem: Problem
+    physics: Physics
+    columns: tuple[Column, ...]
+    design: Column
+    runners_up: tuple[Column, ...]
+    solution: CountSolution
+    ledger: Ledger
+    refined: int
+    binding: Binding
+    point_usd_micro: int | None
+    allowed_usd_micro: int | None
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """No design meets the specification.
+
+    impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
+    budget and accelerator cap, None where there is none.
+    """
+
+    problem: Problem
+    ledger: Ledger
+    refined: int
+    impossible: Impossible | None
+    uncapped: Column | None
+
+
+def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
+    """The cheapest design that meets the specification, proved; or why there is none.
+
+    Raises:
+        QuestionError: the catalog cannot be asked this.
+        InternalError: a bug of ours.
+
+    """
+    problem = pose(spec, snapshot)
+    space, physics, demand = problem.space, problem.physics, problem.demand
+    if physics is None:
+        return NoAnswer(problem, _ledger_of_nothing(space), 0, None, None)
+    refinement = refine(space, physics, problem.question, demand, DESIGNS_REPORTED)
+    columns = exact_columns(space, physics, problem.question, demand, refinement)
+    if not columns:
+        return _no_answer(problem, refinement)
+
+    solution = solve_counts(space, columns, demand.most_accelerators)
+    if isinstance(solution, SolveResult) or solution.column != 0:
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+    design = columns[solution.column]
+    _verify(space, physics, problem.question, demand, design)
+    return Answer(
+        problem=problem,
+        physics=physics,
+        columns=columns,
+        design=design,
+        runners_up=_runners_up(space, columns),
+        solution=solution,
+        ledger=count_rows(space, refinement, columns),
+        refined=refined_rows(refinement),
+        binding=binding_wall(space, physics, problem.question, demand, design),
+        point_usd_micro=_least_cost(problem, question_at(spec, POINT_PREDICTION)),
+        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour),
+    )
+
+
+def candidates_of(physics: Physics, column: Column) -> Candidates:
+    """The one candidate of a column, with its own engine limits."""
+    return tabulate(
+        physics,
+        np.array([column.key]),
+        np.array([float(column.token_budget)]),
+        np.array([float(column.max_num_seqs)]),
+    )
+
+
+def rate_of(demand: Demand, column: Column) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Arrivals at one working replica of a column, (1,) per second."""
+    return rate_per_replica(demand, np.array([column.replicas]), np.array([1]))
+
+
+def _verify(space: CandidateSpace, physics: Physics, question: Question, demand: Demand, column: Column) -> None:
+    """Put the returned design to the evaluation that built its column, alone and with its printed limits."""
+    if not meets(candidates_of(physics, column), rate_of(demand, column), question).all():
+        raise VerificationError(f"the returned design is not feasible when re-evaluated: {tie_key(space, column)}")
+
+
+def _runners_up(space: CandidateSpace, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """First column of each design that differs from the optimum in part, layout or formats."""
+    seen = {design_signature(space, columns[0].placement)}
+    others = []
+    for column in columns[1:]:
+        signature = design_signature(space, column.placement)
+        if signature not in seen:
+            seen.add(signature)
+            others.append(column)
+    return tuple(others[: DESIGNS_REPORTED - 1])
+
+
+def _least_cost(problem: Problem, question: Question) -> int | None:
+    """Cost of the cheapest design under another scenario, micro-dollars per hour."""
+    if problem.physics is None:
+        return None
+    refinement = refine(problem.space, problem.physics, question, problem.demand, 1)
+    return refinement.threshold_usd_micro
+
+
+def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> int | None:
+    """Cost with estimated parts and undated prices allowed, where that is cheaper."""
+    wider = more_allowed(spec)
+    if wider == spec:
+        return None
+    problem = pose(wider, snapshot)
+    cost = _least_cost(problem, problem.question)
+    return cost if cost is not None and cost < usd_micro else None
+
+
+def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
+    """Tell a wall of physics from a cap that is too low."""
+    space, physics = problem.space, problem.physics
+    ledger = count_rows(space, refinement, ())
+    refined = refined_rows(refinement)
+    if physics is None:
+        return NoAnswer(problem, ledger, refined, None, None)
+    impossible = impossible_at_any_rate(space, physics, problem.question)
+    if impossible is not None:
+        return NoAnswer(problem, ledger, refined, impossible, None)
+    demand = without_caps(problem.demand)
+    uncapped = exact_columns(
+        space, physics, problem.question, demand, refine(space, physics, problem.question, demand, 1)
+    )
+    return NoAnswer(problem, ledger, refined, None, uncapped[0] if uncapped else None)
+
+
+def _ledger_of_nothing(space: CandidateSpace) -> Ledger:
+    """Every row is illegal."""
+    return Ledger(space.candidates, sum(space.illegal.values()), 0, 0, 0, 0, 0)

@@ -1,0 +1,1 @@
+"""Which layouts are legal on which rented machine."""

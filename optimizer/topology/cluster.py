@@ -1,0 +1,135 @@
+"""The wiring of rented instances as a graph.
+
+Nodes are accelerators and the hubs that join them: one hub per scale-up domain (an NVLink switch, an xGMI mesh, a
+bridge), one per host (PCIe), one network. An edge carries the bandwidth of one accelerator (or, towards the network,
+of one instance) in bytes/s, one direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import networkx as nx
+
+from catalog.offers import Offer
+from catalog.parts import Accelerator, LinkKind
+
+# Only these join accelerators without crossing the host.
+_SWITCHED = frozenset(
+    {LinkKind.NVLINK, LinkKind.NVLINK_BRIDGE, LinkKind.XGMI, LinkKind.ICI, LinkKind.NEURONLINK, LinkKind.ETHERNET}
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a layout can see of an instance type; offers that differ only in price, provider or region share one."""
+
+    accelerator_id: str
+    accelerator: Accelerator = field(compare=False, repr=False)
+    accelerators: int
+    scale_up: LinkKind
+    scale_up_domain: int
+    p2p: bool
+    network_bytes_per_s: float | None
+
+
+def machine_of(offer: Offer, accelerator: Accelerator) -> Machine:
+    """The machine behind an offer."""
+    return Machine(
+        accelerator_id=accelerator.id,
+        accelerator=accelerator,
+        accelerators=offer.accelerators,
+        scale_up=offer.scale_up,
+        scale_up_domain=offer.scale_up_domain,
+        p2p=offer.p2p,
+        network_bytes_per_s=offer.network_bytes_per_s,
+    )
+
+
+@cache
+def cluster_graph(machine: Machine, instances: int) -> nx.Graph[tuple[str, int, int]]:
+    """Graph of `instances` equal instances; hosts are joined only where the offer states a network bandwidth.
+
+    Nodes are ("accelerator", instance, index), ("domain", instance, index), ("host", instance, 0) and
+    ("network", 0, 0); edges carry `bytes_per_s` and `kind`.
+    """
+    graph: nx.Graph[tuple[str, int, int]] = nx.Graph()
+    part = machine.accelerator
+    switched = machine.scale_up in _SWITCHED and machine.scale_up_domain > 1
+    for instance in range(instances):
+        host = ("host", instance, 0)
+        for index in range(machine.accelerators):
+            accelerator = ("accelerator", instance, index)
+            graph.add_edge(accelerator, host, bytes_per_s=part.pcie_bytes_per_s, kind=LinkKind.PCIE)
+            if switched:
+                domain = ("domain", instance, index // machine.scale_up_domain)
+                bandwidth = part.link.all_to_all_bytes_per_s or part.link.pair_bytes_per_s or part.pcie_bytes_per_s
+                graph.add_edge(accelerator, domain, bytes_per_s=bandwidth, kind=machine.scale_up)
+        if machine.network_bytes_per_s is not None and instances > 1:
+            graph.add_edge(host, ("network", 0, 0), bytes_per_s=machine.network_bytes_per_s, kind=LinkKind.ETHERNET)
+    return graph
+
+
+@cache
+def scale_up_groups(machine: Machine) -> tuple[tuple[LinkKind, int], ...]:
+    """Largest groups whose members reach each other over one kind of link: (kind, size), fastest first.
+
+    On a board with a switch that spans it this is one entry; bridged pairs also form a slower group over PCIe; a
+    host without scale-up links is one PCIe group.
+    """
+    graph = cluster_graph(machine, 1)
+    groups = []
+    for kind in (machine.scale_up, LinkKind.PCIE):
+        edges = [(a, b) for a, b, data in graph.edges(data=True) if data["kind"] is kind]
+        if not edges or any(kind is known for known, _ in groups):
+            continue
+        sizes = [
+            sum(1 for name, _, _ in members if name == "accelerator")
+            for members in nx.connected_components(graph.edge_subgraph(edges))
+        ]
+        if not groups or max(sizes) > groups[-1][1]:
+            groups.append((kind, max(sizes)))
+    return tuple(groups)
+
+
+@cache
+def spans_instances(machine: Machine, instances: int) -> bool:
+    """Whether the accelerators of several instances can reach each other."""
+    return nx.is_connected(cluster_graph(machine, instances))
+
+
+@cache
+def stage_bytes_per_s(machine: Machine, tensor_parallel: int, stages: int) -> float | None:
+    """Bandwidth between consecutive pipeline stages, bytes/s; the narrowest of all hops on the widest path.
+
+    None with one stage, or where the instances cannot reach each other. Stages fill instances in order.
+    """
+    if stages == 1:
+        return None
+    ranks = tensor_parallel * stages
+    instances = -(-ranks // machine.accelerators)
+    graph = cluster_graph(machine, instances)
+    narrowest = None
+    for stage in range(1, stages):
+        left, right = ((stage - 1) * tensor_parallel, stage * tensor_parallel)
+        hop = _widest_path(graph, _place(machine, left), _place(machine, right))
+        if hop is None:
+            return None
+        narrowest = hop if narrowest is None else min(narrowest, hop)
+    return narrowest
+
+
+def _place(machine: Machine, rank: int) -> tuple[str, int, int]:
+    return ("accelerator", rank // machine.accelerators, rank % machine.accelerators)
+
+
+def _widest_path(
+    graph: nx.Graph[tuple[str, int, int]], start: tuple[str, int, int], stop: tuple[str, int, int]
+) -> float | None:
+    """Bottleneck bandwidth of the widest path: the narrowest edge on the path in a maximum spanning tree."""
+    if not nx.has_path(graph, start, stop):
+        return None
+    tree = nx.maximum_spanning_tree(graph, weight="bytes_per_s")
+    path = nx.shortest_path(tree, start, stop)
+    return min(float(tree.edges[a, b]["bytes_per_s"]) for a, b in zip(path, path[1:], strict=False))

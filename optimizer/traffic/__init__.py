@@ -1,0 +1,1 @@
+"""What waiting and sharing do to a replica: mean load, waiting walls and percentiles, on tables of step times."""

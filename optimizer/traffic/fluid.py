@@ -1,0 +1,171 @@
+"""The mean layer: how many sequences decode together, how long a step takes, how loaded the replica is.
+
+A fixed point N = λ·E[o]·T(N), T = max(D(N)/(1 − λ·E[Δ(N)]), S(N)): D the decode step, Δ the prefill increment of a
+prompt, S the fluid floor. The smallest solution is the operating point; where there is none, the replica is
+overloaded. Everything here is non-decreasing in the arrival rate λ.
+
+Rates are those of one pipeline (a replica with pp stages is pp interleaved pipelines); times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.traffic.step_tables import SEQUENCES
+from optimizer.traffic.workload_bins import WorkloadBins
+
+Floats = NDArray[np.float64]
+_BISECTIONS = 40
+# Occupancy walls hold at this many standard deviations: the 0.99 quantile of a normal law.
+OCCUPANCY_DEVIATIONS = 2.3263478740408408
+
+
+@dataclass(frozen=True)
+class TrafficTables:
+    """What the traffic laws know of R candidates; seconds, already slowed to the scenario.
+
+    decode_s, fluid_s (R, G); increment_s (R, G, J) per prompt bin; mean_increment_s (R, G).
+    """
+
+    decode_s: Floats
+    fluid_s: Floats
+    increment_s: Floats
+    mean_increment_s: Floats
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The mean state of R candidates at their arrival rates; every field (R,) unless said.
+
+    overloaded: no fixed point exists; the other fields are then those at the largest node and must not be reported.
+    sequences: mean number decoding. step_s: mean step. decode_s: the step without prefill at that point, scaled so
+    that decode_s/(1 − prefill_load) = step_s. increment_s (R, J). prefill_load: share of time that prefill takes.
+    budget_load: share of the token budget that prefill takes while it runs. decode_elasticity: share of the decode
+    step that grows with the number of sequences. deviation: standard deviation of the number decoding.
+    """
+
+    overloaded: NDArray[np.bool_]
+    rate_per_s: Floats
+    sequences: Floats
+    step_s: Floats
+    decode_s: Floats
+    increment_s: Floats
+    prefill_load: Floats
+    budget_load: Floats
+    decode_elasticity: Floats
+    deviation: Floats
+
+
+def operating_point(
+    rate_per_s: Floats, tables: TrafficTables, bins: WorkloadBins, token_budget: Floats
+) -> OperatingPoint:
+    """Smallest fixed point of the mean layer.
+
+    Args:
+        rate_per_s: arrivals per second at one pipeline, (R,), positive.
+        tables: of the same R candidates.
+        bins: the workload, R rows or one for all.
+        token_budget: max_num_batched_tokens, (R,).
+
+    """
+    mean_output = bins.mean_output
+    load = rate_per_s[:, None] * tables.mean_increment_s
+    step = _mean_step(load, tables.decode_s, tables.fluid_s)
+    settled = (rate_per_s * mean_output)[:, None] * step <= SEQUENCES
+    overloaded = ~settled.any(axis=1)
+    right = np.where(overloaded, len(SEQUENCES) - 1, settled.argmax(axis=1))
+    left = np.maximum(right - 1, 0)
+    rows = np.arange(len(rate_per_s))
+
+    low, high = SEQUENCES[left], SEQUENCES[right]
+    width = np.where(right > left, high - low, 1.0)
+
+    def at(sequences: Floats, table: Floats) -> Floats:
+        share = np.clip((sequences - low) / width, 0.0, 1.0)
+        start, stop = table[rows, left], table[rows, right]
+        return start + share.reshape(-1, *(1,) * (start.ndim - 1)) * (stop - start)
+
+    lower = np.where(right > left, low, 0.0)
+    upper = high.copy()
+    for _ in range(_BISECTIONS):
+        middle = (lower + upper) / 2.0
+        load_there = rate_per_s * at(middle, tables.mean_increment_s)
+        step_there = _mean_step(load_there, at(middle, tables.decode_s), at(middle, tables.fluid_s))
+        holds = rate_per_s * mean_output * step_there <= middle
+        upper = np.where(holds, middle, upper)
+        lower = np.where(holds, lower, middle)
+
+    sequences = upper
+    increment_s = at(sequences, tables.increment_s)
+    prefill_load = rate_per_s * at(sequences, tables.mean_increment_s)
+    decode_s = at(sequences, tables.decode_s)
+    step_s = _mean_step(prefill_load, decode_s, at(sequences, tables.fluid_s))
+    with np.errstate(divide="ignore"):
+        waiting_tokens = rate_per_s * bins.mean_new_tokens * decode_s
+        budget_load = prefill_load + waiting_tokens / np.maximum(token_budget - sequences, 0.0)
+    elasticity = at(sequences, _elasticity(tables.decode_s))
+    return OperatingPoint(
+        overloaded=overloaded,
+        rate_per_s=rate_per_s,
+        sequences=sequences,
+        step_s=step_s,
+        decode_s=step_s * np.maximum(1.0 - prefill_load, 0.0),
+        increment_s=increment_s,
+        prefill_load=prefill_load,
+        budget_load=budget_load,
+        decode_elasticity=elasticity,
+        deviation=_deviation(rate_per_s, sequences, increment_s, prefill_load, elasticity, bins),
+    )
+
+
+def _mean_step(prefill_load: Floats, decode_s: Floats, fluid_s: Floats) -> Floats:
+    """T = max(D/(1 − ρ), S), infinite from ρ = 1 on."""
+    free = 1.0 - prefill_load
+    stretched = np.divide(decode_s, free, out=np.full_like(free, np.inf), where=free > 0.0)
+    return np.maximum(stretched, fluid_s)
+
+
+def _elasticity(decode_s: Floats) -> Floats:
+    """Share N·D'(N)/D(N) of the decode step that grows with N, at the nodes, made non-decreasing; (R, G)."""
+    slope = np.diff(decode_s, axis=1) / np.diff(SEQUENCES)
+    left_slope = np.concatenate([slope[:, :1], slope], axis=1)
+    return np.maximum.accumulate(SEQUENCES * left_slope / decode_s, axis=1)
+
+
+def _deviation(
+    rate_per_s: Floats,
+    sequences: Floats,
+    increment_s: Floats,
+    prefill_load: Floats,
+    elasticity: Floats,
+    bins: WorkloadBins,
+) -> Floats:
+    """Standard deviation of the number of decoding sequences.
+
+    Var N = N/(1 − ψ)·½(1 + E(1 + λΔ/(1 − ρ))²): a birth-death process whose service slows with N (ψ), with the
+    arrivals that pile up while one prompt is prefilled.
+    """
+    free = np.maximum(1.0 - prefill_load, 1e-9)
+    arrivals_during_prefill = (rate_per_s / free)[:, None] * increment_s
+    clumping = ((1.0 + arrivals_during_prefill) ** 2 * bins.prompt_share).sum(axis=1)
+    variance = sequences / np.maximum(1.0 - elasticity, 1e-9) * 0.5 * (1.0 + clumping)
+    return np.sqrt(variance)
+
+
+def sequences_needed(point: OperatingPoint) -> Floats:
+    """Slots that max_num_seqs must offer, (R,)."""
+    return point.sequences + OCCUPANCY_DEVIATIONS * point.deviation
+
+
+def kv_tokens_needed(point: OperatingPoint, bins: WorkloadBins, block_tokens: int) -> Floats:
+    """KV cache, in tokens, that holds the 0.99 quantile of the occupancy, and always one longest request; (R,).
+
+    N·c̄ + 2.33·√(Var N·c̄² + N·σ²), c̄ the mean context with half a block of rounding.
+    """
+    context = bins.mean_context + block_tokens / 2.0
+    spread = np.sqrt((point.deviation * context) ** 2 + point.sequences * bins.context_deviation**2)
+    occupied = point.sequences * context + OCCUPANCY_DEVIATIONS * spread
+    return np.maximum(occupied, bins.longest_request + block_tokens)

@@ -1,0 +1,95 @@
+"""Step times of candidates as tables over the number of decoding sequences.
+
+The traffic laws read step times only from here; between the nodes the tables are linear. Each table is made
+non-decreasing by a running maximum, so that every law built on it is monotone in the arrival rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.arithmetic.step_times import StepTimes
+from optimizer.traffic.workload_bins import WorkloadBins
+
+# Powers of two and 1.5 times them; the largest is the largest max_num_seqs that the search offers.
+SEQUENCES: NDArray[np.float64] = np.array(
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], dtype=np.float64
+)
+# A chunk is never smaller than one KV block, however many decoding sequences share the budget.
+SMALLEST_CHUNK_TOKENS = 16.0
+
+
+@dataclass(frozen=True)
+class DecodeTables:
+    """Of K physics keys, over the G nodes of `SEQUENCES`; seconds.
+
+    decode_s (K, G): a step that only decodes. fluid_s (K, G): a step that decodes and computes the prompt tokens that
+    arrive per step when prefill is spread evenly over all steps. By Jensen's inequality no schedule has a shorter
+    mean step, so it is both the floor of `evaluate` and the bound of the search.
+    """
+
+    decode_s: NDArray[np.float64]
+    fluid_s: NDArray[np.float64]
+
+
+def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
+    """Both tables of every key of `step_times`."""
+    sequences = SEQUENCES[None, :]
+    context = bins.mean_context[:, None]
+    decode_s = step_times.step_seconds(0.0, 0.0, 0.0, sequences, context)
+    requests_per_step = sequences / bins.mean_output[:, None]
+    prefix = (bins.mean_prompt - bins.mean_new_tokens)[:, None]
+    fluid_s = step_times.step_seconds(
+        requests_per_step * bins.mean_new_tokens[:, None], requests_per_step, prefix, sequences, context
+    )
+    return DecodeTables(
+        np.maximum.accumulate(decode_s, axis=1),
+        np.maximum.accumulate(np.maximum(fluid_s, decode_s), axis=1),
+    )
+
+
+def prefill_increments(
+    step_times: StepTimes,
+    bins: WorkloadBins,
+    token_budget: NDArray[np.float64],
+    decode_s: NDArray[np.float64],
+    sequences: NDArray[np.float64] = SEQUENCES,
+) -> NDArray[np.float64]:
+    """Time that the prefill of one prompt adds to the steps that carry it, (R, G, J) seconds.
+
+    A prompt of s new tokens goes in m = ⌈s/c⌉ equal chunks of at most c = budget − sequences tokens; a chunk's
+    prefix is on average the cached part plus half of the rest. increment = m·(step with chunk − step without).
+
+    Args:
+        step_times: R candidates.
+        bins: the workload, R rows or one for all.
+        token_budget: max_num_batched_tokens, (R,).
+        decode_s: the decode table of the same candidates and nodes, (R, G).
+        sequences: the nodes, (G,).
+
+    """
+    chunks = prefill_chunks(bins, token_budget, sequences[None, :])
+    new_tokens = bins.new_tokens[:, None, :]
+    chunk_tokens = new_tokens / chunks
+    cached = (bins.prompt_tokens - bins.new_tokens)[:, None, :]
+    with_chunk = step_times.step_seconds(
+        chunk_tokens,
+        1.0,
+        cached + (new_tokens - chunk_tokens) / 2.0,
+        sequences[None, :, None],
+        bins.mean_context[:, None, None],
+    )
+    increment = chunks * np.maximum(with_chunk - decode_s[:, :, None], 0.0)
+    increment = np.maximum.accumulate(increment, axis=1)
+    return np.maximum.accumulate(increment, axis=2)
+
+
+def prefill_chunks(
+    bins: WorkloadBins, token_budget: NDArray[np.float64], sequences: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Number of steps that the prefill of a prompt takes, (R, G, J), beside `sequences` (R or 1, G) decoding."""
+    largest_chunk = np.maximum(token_budget[:, None] - sequences, SMALLEST_CHUNK_TOKENS)
+    return np.ceil(bins.new_tokens[:, None, :] / largest_chunk[:, :, None])

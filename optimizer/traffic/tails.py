@@ -1,0 +1,188 @@
+"""Waiting before the first token: the law of TTFT under Poisson arrivals and continuous batching.
+
+Prompts that arrive during a step are prefilled together in the next one, so step lengths follow a branching
+recursion with immigration, T' = h + (prefill of the arrivals during T). With M(θ) the transform of one prompt's
+prefill increment and g(θ) = λ(M(θ) − 1),
+
+    ln E e^{θT} = h·S(θ),   S(θ) = θ + g(θ) + g(g(θ)) + …
+
+and a request waits W = (rest of the step it meets) + (others' prefill in its own step):
+
+    E e^{θW} = [E e^{(θ + g(θ))T} − E e^{g(θ)T}] / (θ·E T).
+
+TTFT = host time + W + own steps + own prefill, the last two exact per prompt bin. The law of W is inverted by its
+cosine series (Fang & Oosterlee 2008). The base step h differs between a usual and a crowded number of decoding
+sequences: 5/6 of the steps at the mean, 1/6 at √3 standard deviations above (a Gauss–Hermite rule whose lower node is
+moved up to the mean, which keeps every percentile non-decreasing in the rate).
+
+Rates are per pipeline, times seconds; R candidates, J prompt bins, F frequencies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.traffic.fluid import OperatingPoint
+from optimizer.traffic.workload_bins import WorkloadBins
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+
+FREQUENCIES = 64
+# Terms of S(θ) before the rest is closed as a geometric series of ratio ρ.
+GENERATIONS = 8
+# The law of W is represented up to its mean plus this many standard deviations.
+SUPPORT_DEVIATIONS = 10.0
+CROWDED_DEVIATIONS = float(np.sqrt(3.0))
+USUAL_SHARE, CROWDED_SHARE = 5.0 / 6.0, 1.0 / 6.0
+_PERCENTILE_BISECTIONS = 44
+
+
+@dataclass(frozen=True)
+class FirstTokenLaw:
+    """The law of TTFT of R candidates.
+
+    support_s (R,): W lies in [0, support]. coefficients (R, F−1): of the sine series of its distribution function.
+    own_s (R, J): host time, own steps and own prefill per prompt bin. prompt_share (J,). mean_s (R,).
+    """
+
+    support_s: Floats
+    coefficients: Floats
+    own_s: Floats
+    prompt_share: Floats
+    mean_s: Floats
+
+    def exceedance(self, limit_s: Floats) -> Floats:
+        """P(TTFT > limit), (R,), of limits (R,) in seconds."""
+        left_over = limit_s[:, None] - self.own_s
+        position = left_over / self.support_s[:, None]
+        orders = np.arange(1, self.coefficients.shape[1] + 1)
+        waves = np.sin(np.pi * orders * np.clip(position, 0.0, 1.0)[:, :, None])
+        below = np.clip(position, 0.0, 1.0) + (self.coefficients[:, None, :] * waves).sum(axis=2)
+        tail = np.where(position <= 0.0, 1.0, np.where(position >= 1.0, 0.0, np.clip(1.0 - below, 0.0, 1.0)))
+        exceedance: Floats = (tail * self.prompt_share).sum(axis=1)
+        return exceedance
+
+    def percentile(self, probability: float) -> Floats:
+        """Smallest time, to the last bits, that at most 1 − probability of the requests exceed; (R,) seconds."""
+        lower = self.own_s.min(axis=1)
+        upper = self.own_s.max(axis=1) + self.support_s
+        for _ in range(_PERCENTILE_BISECTIONS):
+            middle = (lower + upper) / 2.0
+            met = self.exceedance(middle) <= 1.0 - probability
+            upper = np.where(met, middle, upper)
+            lower = np.where(met, lower, middle)
+        return upper
+
+
+def own_time(
+    point: OperatingPoint, extra_chunks: Floats, host_s: Floats, own_prefill_factor: Floats
+) -> Floats:
+    """Part of TTFT that does not wait for others, (R, J): host + (1 + extra chunks)·h + factor·own prefill.
+
+    Args:
+        point: the operating point.
+        extra_chunks: steps beyond the first that the own prefill takes, (R, J).
+        host_s: time outside the steps (tokenisation, scheduling, transport), (R,).
+        own_prefill_factor: measured ratio of a request's own prefill to its increment, (R,).
+
+    """
+    return (
+        host_s[:, None]
+        + (1.0 + extra_chunks) * point.decode_s[:, None]
+        + own_prefill_factor[:, None] * point.increment_s
+    )
+
+
+def first_token_law(
+    point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins
+) -> FirstTokenLaw:
+    """Law of TTFT at operating points that are not overloaded.
+
+    Args:
+        point: R operating points with prefill_load < 1.
+        own_s: from `own_time`, (R, J).
+        crowded_ratio: decode step at √3 standard deviations above the mean number of sequences, over that at the
+            mean, (R,), ≥ 1.
+        bins: the workload.
+
+    """
+    share = bins.prompt_share
+    rate, rho = point.rate_per_s, point.prefill_load
+    base = np.stack([point.decode_s, point.decode_s * crowded_ratio], axis=1)
+    weights = np.array([USUAL_SHARE, CROWDED_SHARE])
+    mean_step = (base * weights).sum(axis=1) / (1.0 - rho)
+
+    met_mean, met_second = _met_step(point, base, weights, mean_step, share)
+    noise = rate * (point.increment_s**2 * share).sum(axis=1)
+    mean_wait = (0.5 + rho) * met_mean
+    variance = met_second / 12.0 + noise * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
+    support = mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance)
+
+    frequency = np.pi * np.arange(1, FREQUENCIES)[None, :] / support[:, None]
+    transform = _wait_transform(1j * frequency, point, base, weights, mean_step, share)
+    orders = np.arange(1, FREQUENCIES)
+    return FirstTokenLaw(
+        support_s=support,
+        coefficients=2.0 * transform.real / (np.pi * orders),
+        own_s=own_s,
+        prompt_share=share,
+        mean_s=mean_wait + (own_s * share).sum(axis=1),
+    )
+
+
+def _met_step(
+    point: OperatingPoint, base: Floats, weights: Floats, mean_step: Floats, share: Floats
+) -> tuple[Floats, Floats]:
+    """First two moments of the step that an arrival meets, E T²/E T and E T³/E T, (R,) each.
+
+    Cumulants of the recursion: κ₁ = h/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³).
+    """
+    rate, rho = point.rate_per_s[:, None], point.prefill_load[:, None]
+    second = rate * (point.increment_s**2 * share).sum(axis=1)[:, None]
+    third = rate * (point.increment_s**3 * share).sum(axis=1)[:, None]
+    k1 = base / (1.0 - rho)
+    k2 = k1 * second / (1.0 - rho**2)
+    k3 = (k1 * third + 3.0 * k2 * rho * second) / (1.0 - rho**3)
+    square = ((k2 + k1**2) * weights).sum(axis=1)
+    cube = ((k3 + 3.0 * k2 * k1 + k1**3) * weights).sum(axis=1)
+    return square / mean_step, cube / mean_step
+
+
+def _wait_transform(
+    theta: Complexes, point: OperatingPoint, base: Floats, weights: Floats, mean_step: Floats, share: Floats
+) -> Complexes:
+    """E e^{θW}, (R, F), the base step mixed over its usual and crowded value."""
+    first_generation = _offspring(theta, point, share)
+    later = _generations(first_generation, point, share)
+    both = _generations(theta + first_generation, point, share)
+    mixed = np.zeros_like(theta)
+    for column in range(base.shape[1]):
+        h = base[:, column, None]
+        mixed += weights[column] * (np.exp(h * both) - np.exp(h * later))
+    transform: Complexes = mixed / (theta * mean_step[:, None])
+    return transform
+
+
+def _generations(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
+    """S(θ) = θ + g(θ) + g(g(θ)) + …, the rest after GENERATIONS closed as a geometric series of ratio ρ."""
+    term = theta
+    total = theta.copy()
+    for _ in range(GENERATIONS):
+        term = _offspring(term, point, share)
+        total += term
+    rho = point.prefill_load[:, None]
+    closed: Complexes = total + term * rho / (1.0 - rho)
+    return closed
+
+
+def _offspring(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
+    """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins."""
+    total = np.full(theta.shape, -1.0 + 0.0j)
+    for column in range(len(share)):
+        total += share[column] * np.exp(theta * point.increment_s[:, column, None])
+    offspring: Complexes = point.rate_per_s[:, None] * total
+    return offspring

@@ -1,0 +1,1 @@
+"""What is asked, in numbers: quantities with units, workloads, latency limits, budgets and inventories."""

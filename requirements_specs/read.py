@@ -1,0 +1,217 @@
+"""A YAML or JSON file -> a spec.
+
+Every problem of a file is found in one go. Each names its place, the key, what was read, what is allowed and, where
+one can be guessed, the fix.
+"""
+
+from pathlib import Path
+
+from requirements_specs import convert
+from requirements_specs.errors import InvalidSpecError, Problem
+from requirements_specs.known import KnownNames
+from requirements_specs.quantity import Dimension
+from requirements_specs.read_choice import read_choice
+from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
+from requirements_specs.read_slo import read_slo
+from requirements_specs.section import Findings, Section
+from requirements_specs.serving import (
+    Availability,
+    Budget,
+    Formats,
+    Inventory,
+    Layout,
+    Objective,
+    Pools,
+    ServingSpec,
+)
+from requirements_specs.source import parse, read_text
+from requirements_specs.workload import Workload
+
+_MOST_REQUESTS_PER_S = 1e7
+_MOST_DOLLARS = 1e12
+_HIGHEST_PEAK = 1000.0
+
+
+def read_spec(path: Path, names: KnownNames) -> ServingSpec:
+    """Return the spec in a YAML or JSON file of at most 1 MB, names resolved, with what was assumed beside it.
+
+    Raises:
+        UnreadableSpecError: the file cannot be opened, is too large or is not UTF-8 text.
+        MalformedSpecError: the text is not one YAML or JSON mapping.
+        InvalidSpecError: keys or values that a spec may not have; it holds all of them.
+    """
+    return spec_from_text(read_text(path), str(path), names)
+
+
+def spec_from_text(text: str, path: str, names: KnownNames) -> ServingSpec:
+    """Return the spec that `text` is; `path` is named in messages, and its stem names a spec without a name.
+
+    Raises:
+        MalformedSpecError, InvalidSpecError: as `read_spec`.
+    """
+    root = parse(text, path)
+    findings = Findings(path)
+    top = Section(findings, root, "", mark=root.mark)
+    spec = _read_serving(top, findings, names, default_name=Path(path).stem or "spec")
+    if spec is None:
+        raise InvalidSpecError(sorted(findings.problems, key=_place))
+    return spec
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return (0, 0) if problem.mark is None else (problem.mark.line, problem.mark.column)
+
+
+def _read_serving(top: Section, findings: Findings, names: KnownNames, *, default_name: str) -> ServingSpec | None:
+    """Return the spec, or None if there are problems."""
+    top.require(kind="serving", model="a model of the catalog", workload="traffic and lengths below this key")
+    top.value("kind", convert.spec_kind)
+    name = top.value("name", convert.name) or default_name
+    model = top.value("model", convert.model_id(names))
+    objective = top.value("objective", convert.choice(Objective, "this objective"))
+    if objective is None:
+        objective = Objective.CHEAPEST
+        findings.assume("objective", objective, "no other objective is given")
+    risk = top.value("risk", convert.quantity(Dimension.SHARE, above=0.0, at_most=0.5))
+    if risk is None:
+        risk = 0.1
+        findings.assume("risk", "0.1", "each limit holds with probability 0.9, given how well step times are known")
+    pools = top.value("pools", convert.choice(Pools, "this use of pools"))
+    if pools is None:
+        pools = Pools.MIXED
+        findings.assume("pools", pools, "prefill and decode share their replicas")
+    engines = top.names("engines", names.engines, "engine")
+    if engines is None:
+        engines = ("vllm",)
+        findings.assume("engines", "vllm", "no engine is given")
+    workload = _read_workload(top.section("workload"), findings)
+    slo = read_slo(top.optional_section("slo"), findings)
+    budget = _read_budget(top.optional_section("budget"))
+    inventory = _read_inventory(top, findings, names)
+    formats = _read_formats(top.optional_section("formats"), findings, names)
+    layout = _read_layout(top.optional_section("layout"))
+    availability = _read_availability(top.optional_section("availability"), findings)
+    if findings.problems or model is None or workload is None:
+        return None
+    return ServingSpec(
+        name=name,
+        model=model,
+        objective=objective,
+        risk=risk,
+        workload=workload,
+        slo=slo,
+        budget=budget,
+        inventory=inventory,
+        formats=formats,
+        layout=layout,
+        engines=engines,
+        pools=pools,
+        availability=availability,
+        assumed=tuple(findings.assumed),
+    )
+
+
+def _read_workload(section: Section | None, findings: Findings) -> Workload | None:
+    if section is None:
+        return None
+    section.require(request_rate="10 req/s", prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
+    rate = section.value(
+        "request_rate", convert.quantity(Dimension.REQUEST_RATE, above=0.0, at_most=_MOST_REQUESTS_PER_S)
+    )
+    prompt = read_lengths(section, "workload", "prompt_tokens", findings)
+    output = read_lengths(section, "workload", "output_tokens", findings)
+    hit = section.value("prefix_cache_hit", convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0))
+    if hit is None:
+        hit = 0.0
+        findings.assume("workload.prefix_cache_hit", "0", "no prompt shares a cached prefix")
+    peak = section.value("peak_factor", convert.factor(at_least=1.0, at_most=_HIGHEST_PEAK))
+    if peak is None:
+        peak = 1.0
+        findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
+    findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
+    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
+    if rate is None or prompt is None or output is None:
+        return None
+    return Workload(
+        request_rate_per_s=rate, prompt_tokens=prompt, output_tokens=output, prefix_cache_hit=hit, peak_factor=peak
+    )
+
+
+def _read_budget(section: Section) -> Budget:
+    def dollars(key: str, dimension: Dimension) -> float | None:
+        return section.value(key, convert.quantity(dimension, above=0.0, at_most=_MOST_DOLLARS))
+
+    return Budget(
+        usd_per_hour=dollars("usd_per_hour", Dimension.MONEY_PER_HOUR),
+        usd_per_month=dollars("usd_per_month", Dimension.MONEY_PER_MONTH),
+        usd_per_million_output_tokens=dollars("usd_per_million_output_tokens", Dimension.MONEY_PER_MILLION_TOKENS),
+    )
+
+
+def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inventory:
+    section = top.optional_section("inventory")
+    if "inventory" in top and section.is_empty:
+        findings.refuse(
+            top.mark("inventory"), "inventory", "an empty inventory", read="{}", fix="no key, to allow every offer"
+        )
+    tiers = section.names("tiers", names.tiers, "tier")
+    if tiers is None:
+        tiers = ("on_demand",)
+        findings.assume("inventory.tiers", "on_demand", "no spot capacity unless it is asked for")
+    estimated = section.value("estimated_parts", convert.truth)
+    if estimated is None:
+        findings.assume(
+            "inventory.estimated_parts", "false", "only parts whose step times, or whose die's, are measured"
+        )
+    undated = section.value("undated", convert.truth)
+    if undated is None:
+        findings.assume("inventory.undated", "false", "only prices with a date")
+    return Inventory(
+        providers=section.names("providers", names.providers, "provider"),
+        regions=section.names("regions", names.regions, "region"),
+        tiers=tiers,
+        accelerators=section.names("accelerators", names.accelerators, "accelerator"),
+        exclude_offers=section.names("exclude_offers", names.offers, "offer", may_be_empty=True) or (),
+        max_accelerators=section.value("max_accelerators", convert.whole_number(1)),
+        estimated_parts=bool(estimated),
+        undated=bool(undated),
+    )
+
+
+def _read_formats(section: Section, findings: Findings, names: KnownNames) -> Formats:
+    formats = Formats(
+        weights=section.names("weights", names.formats, "format"),
+        activations=section.names("activations", names.formats, "format"),
+        kv=section.names("kv", names.formats, "format"),
+    )
+    if formats.weights is None:
+        findings.assume(
+            "formats.weights", "the checkpoint's own, and fp8 where native", "lower formats only if allowed"
+        )
+    if formats.activations is None:
+        findings.assume("formats.activations", "those that the weights' kernels take", "no format is given")
+    if formats.kv is None:
+        findings.assume("formats.kv", "bf16", "lower formats only if allowed")
+    return formats
+
+
+def _read_layout(section: Section) -> Layout:
+    return Layout(
+        tp=read_choice(section, "tp"),
+        pp=read_choice(section, "pp"),
+        ep=read_choice(section, "ep"),
+        dp_attention=read_choice(section, "dp_attention"),
+        accelerators_per_replica=read_choice(section, "accelerators_per_replica"),
+    )
+
+
+def _read_availability(section: Section, findings: Findings) -> Availability:
+    spares = section.value("spare_replicas", convert.whole_number(0))
+    if spares is None:
+        spares = 0
+        findings.assume("availability.spare_replicas", "0", "no replica is kept in spare")
+    cap = section.value("load_cap", convert.quantity(Dimension.SHARE, above=0.0, at_most=1.0))
+    if cap is None:
+        cap = 0.8
+        findings.assume("availability.load_cap", "0.8", "a fifth of each replica's capacity is left for bursts")
+    return Availability(spare_replicas=spares, load_cap=cap)

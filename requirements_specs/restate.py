@@ -1,0 +1,95 @@
+"""A spec in short lines for people."""
+
+from requirements_specs.lengths import LengthDistribution
+from requirements_specs.quantity import Dimension, format_quantity
+from requirements_specs.requirement import BudgetMetric
+from requirements_specs.serving import Budget, IntegerChoice, Inventory, ServingSpec
+
+_BUDGET_DIMENSIONS = {
+    BudgetMetric.USD_PER_HOUR: Dimension.MONEY_PER_HOUR,
+    BudgetMetric.USD_PER_MONTH: Dimension.MONEY_PER_MONTH,
+    BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS: Dimension.MONEY_PER_MILLION_TOKENS,
+}
+
+
+def restate(spec: ServingSpec) -> tuple[str, ...]:
+    """Return what is asked, a line each: traffic, lengths, limits and, where given, budget, inventory and pins."""
+    lines = [f"model {spec.model}; {_traffic(spec)}", _lengths(spec), _limits(spec)]
+    lines += [line for line in (_budget(spec.budget), _inventory(spec.inventory), _pins(spec)) if line]
+    return tuple(lines)
+
+
+def _traffic(spec: ServingSpec) -> str:
+    workload = spec.workload
+    text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
+    if workload.peak_factor != 1.0:
+        text += f", {workload.peak_factor:g} times that at the peak"
+    if workload.prefix_cache_hit:
+        text += f"; {format_quantity(workload.prefix_cache_hit, Dimension.SHARE)} of prompt tokens cached"
+    return text
+
+
+def _lengths(spec: ServingSpec) -> str:
+    prompt, output = _length(spec.workload.prompt_tokens), _length(spec.workload.output_tokens)
+    return f"prompt {prompt} tokens; output {output} tokens"
+
+
+def _length(length: LengthDistribution) -> str:
+    if length.is_constant:
+        return f"{length.mean:,g}"
+    stated = length.stated or (("mean", length.mean), ("p50", length.quantile(0.5)), ("p99", length.quantile(0.99)))
+    return " ".join(f"{name} {round(value):,}" for name, value in (*stated, ("longest", length.maximum)))
+
+
+def _limits(spec: ServingSpec) -> str:
+    limits = [
+        f"{limit.metric} {limit.statistic} ≤ {format_quantity(limit.limit_s, Dimension.TIME)}" for limit in spec.slo
+    ]
+    return "; ".join(limits) or "no latency limit"
+
+
+def _budget(budget: Budget) -> str:
+    limits = [
+        format_quantity(limit.limit, _BUDGET_DIMENSIONS[BudgetMetric(limit.metric)]) for limit in budget.requirements
+    ]
+    return f"at most {' and '.join(limits)}" if limits else ""
+
+
+def _inventory(inventory: Inventory) -> str:
+    parts = [
+        f"{noun} {', '.join(names)}"
+        for noun, names in (
+            ("providers", inventory.providers),
+            ("regions", inventory.regions),
+            ("accelerators", inventory.accelerators),
+            ("without", inventory.exclude_offers),
+        )
+        if names
+    ]
+    if inventory.max_accelerators is not None:
+        parts.append(f"at most {inventory.max_accelerators:,} accelerators")
+    if inventory.estimated_parts:
+        parts.append("estimated parts allowed")
+    if inventory.undated:
+        parts.append("undated prices allowed")
+    return "; ".join(parts)
+
+
+def _pins(spec: ServingSpec) -> str:
+    formats = (("weights", spec.formats.weights), ("activations", spec.formats.activations), ("KV", spec.formats.kv))
+    layout = (
+        ("tp", spec.layout.tp),
+        ("pp", spec.layout.pp),
+        ("ep", spec.layout.ep),
+        ("dp_attention", spec.layout.dp_attention),
+        ("accelerators per replica", spec.layout.accelerators_per_replica),
+    )
+    parts = [f"{noun} {' or '.join(names)}" for noun, names in formats if names]
+    parts += [f"{noun} {_choice(choice)}" for noun, choice in layout if choice is not None]
+    return "; ".join(parts)
+
+
+def _choice(choice: IntegerChoice) -> str:
+    if choice.values is not None:
+        return " or ".join(str(value) for value in choice.values)
+    return f"≥ {choice.least}" if choice.greatest is None else f"{choice.least} to {choice.greatest}"
