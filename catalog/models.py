@@ -21,6 +21,7 @@ class Model(Frozen):
     """Dimensions of one decoder-only transformer.
 
     `dense_layers` + `expert_layers` = `layers`. `windowed_layers` of them attend to at most `window` tokens.
+    `active_parameters` are those that one token multiplies: active experts, and no input embedding, which is a lookup.
     MLA caches `kv_lora_rank + qk_rope_head_dim` values per token and layer, other attention 2·kv_heads·head_dim.
     `native_format` is the checkpoint's own weight format (`bf16`, `fp16`, `fp8_block`, `mxfp4`, …).
     `uncounted` names what the arithmetic cannot count for this family; such a model is refused, never guessed.

@@ -6,22 +6,10 @@ empty numbers, never a default; unknown columns pass through; row order and coun
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from catalog.errors import UnknownName
-from catalog.formats import NumberFormat, formats_supported, resolve
-from catalog.models import Model
-from catalog.parts import LinkKind
-from catalog.read import Snapshot
-from optimizer.arithmetic.replica_rows import ReplicaRow
-from optimizer.errors import QuestionError
 
 Floats = NDArray[np.float64]
 

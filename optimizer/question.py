@@ -38,13 +38,20 @@ class Problem:
     """Everything that the search needs, for one specification."""
 
     space: CandidateSpace
-    physics: Physics | None
+    physics: Physics
     question: Question
     demand: Demand
 
 
-def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem:
-    """Build the problem; `physics` is None where no candidate is legal.
+@dataclass(frozen=True)
+class Nothing:
+    """A specification for which no candidate is legal; the space says why."""
+
+    space: CandidateSpace
+
+
+def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
+    """Build the problem that a specification puts to the catalog.
 
     Raises:
         QuestionError: the catalog cannot be asked this, with the reason.
@@ -66,16 +73,16 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem:
         estimated_parts=spec.inventory.estimated_parts,
         undated=spec.inventory.undated,
     )
-    physics = None
-    if space.keys:
-        replicas = build_replicas(model, space.keys, snapshot)
-        deviation = np.array(
-            [
-                STEP_DEVIATION[evidence_of(row, Estimate(bits))]
-                for row, bits in zip(space.keys, replicas.estimates.tolist(), strict=True)
-            ]
-        )
-        physics = prepare(replicas, bin_workload(spec.workload), deviation)
+    if not space.keys:
+        return Nothing(space)
+    replicas = build_replicas(model, space.keys, snapshot)
+    deviation = np.array(
+        [
+            STEP_DEVIATION[evidence_of(row, Estimate(bits))]
+            for row, bits in zip(space.keys, replicas.estimates.tolist(), strict=True)
+        ]
+    )
+    physics = prepare(replicas, bin_workload(spec.workload), deviation)
     return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec))
 
 
@@ -119,9 +126,7 @@ def demand_of(spec: ServingSpec) -> Demand:
     most = spec.budget.usd_micro_per_hour
     per_million = spec.budget.usd_per_million_output_tokens
     if per_million is not None:
-        million_per_hour = (
-            spec.workload.request_rate_per_s * spec.workload.output_tokens.mean * 3600.0 / 1e6
-        )
+        million_per_hour = spec.workload.request_rate_per_s * spec.workload.output_tokens.mean * 3600.0 / 1e6
         hourly = int(per_million * million_per_hour * 1e6)
         most = hourly if most is None else min(most, hourly)
     return Demand(

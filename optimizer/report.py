@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from importlib.metadata import version
 
 from catalog.parts import Evidence
 from catalog.read import Snapshot
@@ -16,6 +17,7 @@ from optimizer.arithmetic.money import (
 )
 from optimizer.bottleneck.infeasible import Impossible
 from optimizer.bottleneck.walls import StepShares, memory_in_use, step_shares
+from optimizer.errors import VerificationError
 from optimizer.evaluate import Candidates, Question, State, first_token, mean_state, statistic_of
 from optimizer.outcome import (
     Allowance,
@@ -38,7 +40,7 @@ from optimizer.outcome import (
     Timing,
     WallOut,
 )
-from optimizer.question import POINT_PREDICTION, question_at
+from optimizer.question import POINT_PREDICTION, Nothing
 from optimizer.search.columns import Column
 from optimizer.solve import Answer, NoAnswer, candidates_of, rate_of
 from optimizer.topology.layouts import CandidateSpace
@@ -52,15 +54,13 @@ STALE_DAYS = 90
 STALE_SPOT_DAYS = 1
 
 
-def outcome_of(
-    spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, seconds: float, today: date
-) -> Outcome:
+def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, seconds: float, today: date) -> Outcome:
     """The answer to a spec as one object; `today` judges how old prices are."""
     if isinstance(found, NoAnswer):
         return _infeasible(spec, found, snapshot, seconds)
     space, design = found.problem.space, found.design
     candidates, state = _state_at(found, found.problem.question.deviations)
-    shares = step_shares(found.physics, design, state)
+    shares = step_shares(found.problem.physics, design, state)
     served = spec.workload.request_rate_per_s
     working = design.replicas - spec.availability.spare_replicas
     capacity = found.binding.highest_rate_per_s * working
@@ -70,9 +70,7 @@ def outcome_of(
     return Outcome(
         status=Status.OPTIMAL if proved else Status.FEASIBLE,
         proved=proved,
-        objective=Objective(
-            value=cost, bound=None if bound is None else usd_per_hour(bound), analytic_bound=cost
-        ),
+        objective=Objective(value=cost, bound=None if bound is None else usd_per_hour(bound), analytic_bound=cost),
         scope=_scope(spec, space),
         assumed=_assumed(spec),
         cost=Cost(
@@ -154,7 +152,7 @@ def _pool(space: CandidateSpace, column: Column) -> Pool:
 
 def _state_at(found: Answer, deviations: float) -> tuple[Candidates, State]:
     """The design in a scenario."""
-    candidates = candidates_of(found.physics, found.design)
+    candidates = candidates_of(found.problem.physics, found.design)
     question = found.problem.question
     there = Question(question.limits, question.load_cap, deviations)
     return candidates, mean_state(candidates, rate_of(found.problem.demand, found.design), there)
@@ -290,8 +288,6 @@ def _allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
 
 
 def _search(found: Answer | NoAnswer, space: CandidateSpace) -> SearchOut:
-    from ortools import __version__ as version
-
     ledger = found.ledger
     return SearchOut(
         candidates=ledger.candidates,
@@ -304,7 +300,7 @@ def _search(found: Answer | NoAnswer, space: CandidateSpace) -> SearchOut:
         tied=ledger.tied,
         refined=found.refined,
         columns=len(found.columns) if isinstance(found, Answer) else 0,
-        solver=f"cp-sat {version}",
+        solver=f"cp-sat {version('ortools')}",
     )
 
 
@@ -387,6 +383,8 @@ def _physical_floor(impossible: Impossible) -> Floor:
 
 def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
     """A budget or an accelerator cap below the cheapest design."""
+    if isinstance(found.problem, Nothing):
+        raise VerificationError("a design was found in a space without candidates")
     space, demand = found.problem.space, found.problem.demand
     part = space.keys[uncapped.key].accelerator.id
     most_usd = demand.most_usd_micro_per_hour

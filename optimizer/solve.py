@@ -11,7 +11,7 @@ from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
-from optimizer.question import POINT_PREDICTION, Problem, more_allowed, pose, question_at, without_caps
+from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
 from optimizer.search.bounds import Demand, rate_per_replica
 from optimizer.search.columns import Column, exact_columns, tie_key
 from optimizer.search.count_model import CountSolution, solve_counts
@@ -36,7 +36,6 @@ class Answer:
     """
 
     problem: Problem
-    physics: Physics
     columns: tuple[Column, ...]
     design: Column
     runners_up: tuple[Column, ...]
@@ -56,11 +55,45 @@ class NoAnswer:
     budget and accelerator cap, None where there is none.
     """
 
-    problem: Problem
+    problem: Problem | Nothing
     ledger: Ledger
     refined: int
     impossible: Impossible | None
     uncapped: Column | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found: exact columns in the order of ties, the first chosen by CP-SAT, and how rows ended."""
+
+    columns: tuple[Column, ...]
+    solution: CountSolution
+    refinement: Refinement
+
+    @property
+    def design(self) -> Column:
+        """The proved optimum."""
+        return self.columns[self.solution.column]
+
+
+def search(problem: Problem, distinct_designs: int) -> Found | Refinement:
+    """Cheapest design of a problem, re-evaluated; the bare refinement where no candidate meets the requirements.
+
+    Raises:
+        VerificationError: CP-SAT and the bound-and-refine list disagree, or the design fails its re-evaluation.
+
+    """
+    space, physics, demand = problem.space, problem.physics, problem.demand
+    refinement = refine(space, physics, problem.question, demand, distinct_designs)
+    columns = exact_columns(space, physics, problem.question, demand, refinement)
+    if not columns:
+        return refinement
+    solution = solve_counts(space, columns, demand.most_accelerators)
+    if isinstance(solution, SolveResult) or solution.column != 0:
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+    found = Found(columns, solution, refinement)
+    _verify(space, physics, problem.question, demand, found.design)
+    return found
 
 
 def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
@@ -72,31 +105,22 @@ def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
 
     """
     problem = pose(spec, snapshot)
-    space, physics, demand = problem.space, problem.physics, problem.demand
-    if physics is None:
-        return NoAnswer(problem, _ledger_of_nothing(space), 0, None, None)
-    refinement = refine(space, physics, problem.question, demand, DESIGNS_REPORTED)
-    columns = exact_columns(space, physics, problem.question, demand, refinement)
-    if not columns:
-        return _no_answer(problem, refinement)
-
-    solution = solve_counts(space, columns, demand.most_accelerators)
-    if isinstance(solution, SolveResult) or solution.column != 0:
-        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
-    design = columns[solution.column]
-    _verify(space, physics, problem.question, demand, design)
+    if isinstance(problem, Nothing):
+        return NoAnswer(problem, _ledger_of_nothing(problem.space), 0, None, None)
+    found = search(problem, DESIGNS_REPORTED)
+    if isinstance(found, Refinement):
+        return _no_answer(problem, found)
     return Answer(
         problem=problem,
-        physics=physics,
-        columns=columns,
-        design=design,
-        runners_up=_runners_up(space, columns),
-        solution=solution,
-        ledger=count_rows(space, refinement, columns),
-        refined=refined_rows(refinement),
-        binding=binding_wall(space, physics, problem.question, demand, design),
+        columns=found.columns,
+        design=found.design,
+        runners_up=_runners_up(problem.space, found.columns),
+        solution=found.solution,
+        ledger=count_rows(problem.space, found.refinement, found.columns),
+        refined=refined_rows(found.refinement),
+        binding=binding_wall(problem.space, problem.physics, problem.question, problem.demand, found.design),
         point_usd_micro=_least_cost(problem, question_at(spec, POINT_PREDICTION)),
-        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour),
+        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, found.design.usd_micro_per_hour),
     )
 
 
@@ -135,8 +159,6 @@ def _runners_up(space: CandidateSpace, columns: tuple[Column, ...]) -> tuple[Col
 
 def _least_cost(problem: Problem, question: Question) -> int | None:
     """Cost of the cheapest design under another scenario, micro-dollars per hour."""
-    if problem.physics is None:
-        return None
     refinement = refine(problem.space, problem.physics, question, problem.demand, 1)
     return refinement.threshold_usd_micro
 
@@ -147,6 +169,8 @@ def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: i
     if wider == spec:
         return None
     problem = pose(wider, snapshot)
+    if isinstance(problem, Nothing):
+        return None
     cost = _least_cost(problem, problem.question)
     return cost if cost is not None and cost < usd_micro else None
 
@@ -156,8 +180,6 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
     space, physics = problem.space, problem.physics
     ledger = count_rows(space, refinement, ())
     refined = refined_rows(refinement)
-    if physics is None:
-        return NoAnswer(problem, ledger, refined, None, None)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None)

@@ -119,7 +119,7 @@ class LengthDistribution(BaseModel):
     @classmethod
     def _from_knots(cls, knots: Sequence[Knot], *, mean: float, stated: tuple[tuple[str, float], ...] = ()) -> Self:
         return cls(
-            mean=mean,
+            mean=min(max(mean, knots[0].tokens), knots[-1].tokens),  # a sum of shares is not 1 to the last bit
             probabilities=tuple(knot.probability for knot in knots),
             tokens=tuple(knot.tokens for knot in knots),
             stated=stated,

@@ -192,7 +192,7 @@ def bin_means(
             _integral(low, high, max(start, low.probability), min(end, high.probability))
             for low, high in pieces[bisect_right(ends, start) : bisect_left(ends, end) + 1]
         )
-        length = max(total / share, lengths[-1] if lengths else SHORTEST_TOKENS)
+        length = min(max(total / share, lengths[-1] if lengths else SHORTEST_TOKENS), pieces[-1][1].tokens)
         if lengths and length <= lengths[-1] * (1 + 1e-9):
             shares[-1] += share
         else:

@@ -242,24 +242,18 @@ def _unit_error(text: str, number: str, unit: str, dimension: Dimension, *, pric
     """Why `unit` is no unit of `dimension`, with the likeliest fix."""
     measure = _MEASURES[dimension]
     allowed = f"{dimension} such as {measure.examples}"
-    if not unit and not priced:
-        suffix = " s" if dimension is Dimension.TIME and Fraction(number.replace(",", "")) < 5 else measure.bare
-        fix = f"{'$' if measure.money else ''}{number}{suffix}"
-        return QuantityError("a bare number where a unit is needed", read=text, allowed=allowed, fix=fix)
+    if unit in dict(_PREFIXES if measure.prefixes else _PREFIXES[:1]) and (measure.money or not priced):
+        what = "no period or volume" if priced else "a bare number where a unit is needed"
+        seconds = dimension is Dimension.TIME and Fraction(number.replace(",", "")) < 5
+        fix = f"{'$' if measure.money else ''}{number}{unit}{' s' if seconds else measure.bare}"
+        return QuantityError(what, read=text, allowed=allowed, fix=fix)
+    if priced and not measure.money:
+        return QuantityError(f"wrong unit: this is money, not {dimension}", read=text, allowed=allowed)
     for other, candidate in _MEASURES.items():
         if other is not dimension and _size(unit, candidate, priced=priced) is not None:
             return QuantityError(f"wrong unit: this is {other}, not {dimension}", read=text, allowed=allowed)
-    if priced and not measure.money:
-        return QuantityError(f"wrong unit: this is money, not {dimension}", read=text, allowed=allowed)
-    if priced and unit in dict(_PREFIXES):
-        fix = f"${number}{unit}{measure.bare}"
-        return QuantityError("no period or volume", read=text, allowed=allowed, fix=fix)
     if measure.money and not priced and unit.lower() in measure.units:
         return QuantityError("no currency", read=text, allowed=allowed, fix=f"${number}{unit}")
-    if measure.prefixes and unit in dict(_PREFIXES):
-        currency = "$" if measure.money else ""
-        fix = f"{currency}{number}{unit}{measure.bare}"
-        return QuantityError("a bare number where a unit is needed", read=text, allowed=allowed, fix=fix)
     import difflib  # here, so that a spec without errors does not pay for it
 
     by_lower_case = {spelling.lower(): spelling for spelling in measure.units if spelling}

@@ -69,6 +69,14 @@ def context_attention(
     )
 
 
+def computed_pairs(new_tokens: Floats, prefix: Floats, window: float | None) -> Floats:
+    """Query-key pairs that a kernel computes for one sequence, diagonal tiles included; shapes broadcast."""
+    if window is None:
+        return new_tokens * (prefix + 0.5 * (new_tokens + 1.0) + DIAGONAL_KEYS)
+    growing = np.clip(window - prefix, 0.0, new_tokens)
+    return growing * (prefix + 0.5 * (growing + 1.0)) + (new_tokens - growing) * window + DIAGONAL_KEYS * new_tokens
+
+
 def context_attention_seconds(
     coefficients: ContextAttention, sequences: Floats, new_tokens: Floats, prefix: Floats, window: float | None
 ) -> Floats:
@@ -87,13 +95,9 @@ def context_attention_seconds(
 
     """
     reach = prefix + new_tokens
-    if window is None:
-        pairs = new_tokens * (prefix + 0.5 * (new_tokens + 1.0))
-    else:
-        growing = np.clip(window - prefix, 0.0, new_tokens)
-        pairs = growing * (prefix + 0.5 * (growing + 1.0)) + (new_tokens - growing) * window
+    if window is not None:
         reach = np.minimum(window, reach)
-    pairs += DIAGONAL_KEYS * new_tokens
+    pairs = computed_pairs(new_tokens, prefix, window)
     waves = coefficients.sequence_waves * sequences
     waves *= np.maximum(1.0, new_tokens / QUERY_TILE)
     exponent = np.where(waves > 1.0, coefficients.wave_exponent, coefficients.idle_exponent)

@@ -81,7 +81,7 @@ class Fits:
     kv_bytes: Floats
     weights: WeightBytes
 
-    def faster(self, factor: float) -> "Fits":
+    def faster(self, factor: float | Floats) -> "Fits":
         """The same constants as fractions of `factor` times the peaks."""
         return replace(
             self,

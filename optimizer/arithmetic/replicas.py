@@ -1,5 +1,6 @@
 """Step times, memory and KV capacity of serving replicas: the physics provider of the catalog's real parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -17,6 +18,7 @@ from optimizer.arithmetic.memory import (
 )
 from optimizer.arithmetic.replica_rows import Fits
 from optimizer.arithmetic.roofline import PartRates
+from optimizer.arithmetic.floor import step_floor_block
 from optimizer.arithmetic.step import Load, step_block
 from optimizer.arithmetic.step_coefficients import EngineCosts, StepCoefficients, Wiring, step_coefficients
 from optimizer.arithmetic.step_times import MemorySplit, Resource
@@ -98,7 +100,7 @@ class Replicas:
         """The rows `indices`, in that order."""
         return map_arrays(self, lambda array: array[indices] if array.ndim == 1 else array[..., indices, :])
 
-    def scaled(self, resource: Resource, factor: float) -> "Replicas":
+    def scaled(self, resource: Resource, factor: float | Floats) -> "Replicas":
         """The same keys on hypothetical parts with `factor` times as much of one resource.
 
         COMPUTE scales the FLOP/s of every format and the multiprocessors; NETWORK the bandwidth of every collective
@@ -137,10 +139,25 @@ class Replicas:
         A step is kernel_scale·(kernels and collectives of all layers and stages) + engine and hop times. A prompt
         share below one sequence is a mean over steps: its attention runs in that share of them.
         """
-        given = [
-            np.asarray(values, dtype=np.float64)
-            for values in (prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context)
-        ]
+        return self._evaluate(
+            step_block, prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context
+        )
+
+    def floor_seconds(
+        self,
+        prefill_tokens: ArrayLike,
+        prefill_sequences: ArrayLike,
+        prefix_tokens: ArrayLike,
+        decode_sequences: ArrayLike,
+        decode_context: ArrayLike,
+    ) -> Floats:
+        """Seconds below the mean step of any schedule with these mean prompt tokens per step; see floor.py."""
+        return self._evaluate(
+            step_floor_block, prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context
+        )
+
+    def _evaluate(self, law: Callable[[Model, StepCoefficients, Load], Floats], *arguments: ArrayLike) -> Floats:
+        given = [np.asarray(values, dtype=np.float64) for values in arguments]
         _check(given)
         axes = max(2, *(values.ndim for values in given))
         shape = np.broadcast_shapes((self.count, *(1,) * (axes - 1)), *(values.shape for values in given))
@@ -155,7 +172,7 @@ class Replicas:
             )
             load = Load(tokens, sequences, prefix, decoding, context, not skip_prefill, not skip_decode)
             coefficients = map_arrays(self.coefficients, partial(_rows, rows=rows))
-            result[rows, columns] = step_block(self.model, coefficients, load)
+            result[rows, columns] = law(self.model, coefficients, load)
         return result.reshape(shape)
 
 

@@ -204,13 +204,19 @@ def experts(
     )
 
 
-def expert_seconds(coefficients: Experts, tokens: Floats) -> Floats:
-    """Seconds of the routed experts on `tokens` (K, G), each positive; returns (K, G)."""
+def touched_experts(coefficients: Experts, tokens: Floats) -> Floats:
+    """Experts of one rank that a step of `tokens` (K, G) reads, (K, G); concave in the tokens."""
     touched = np.exp(-(coefficients.touch * tokens))
     np.subtract(1.0, touched, out=touched)
     touched *= coefficients.experts
     np.maximum(touched, np.minimum(1.0, coefficients.rank_routes * tokens), out=touched)
     np.minimum(touched, coefficients.routes * tokens, out=touched)
+    return touched
+
+
+def expert_seconds(coefficients: Experts, tokens: Floats) -> Floats:
+    """Seconds of the routed experts on `tokens` (K, G), each positive; returns (K, G)."""
+    touched = touched_experts(coefficients, tokens)
     total = coefficients.hot_rows * tokens
     total += coefficients.padding_rows * touched
     total *= coefficients.row_s

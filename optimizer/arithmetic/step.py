@@ -36,8 +36,8 @@ def attention_layers(model: Model) -> tuple[tuple[int, float | None], ...]:
     return tuple((layers, window) for layers, window in kinds if layers)
 
 
-def on_fullest_rank(sequences: Floats, group_share: Floats) -> Floats:
-    """Sequences on the fullest of the attention groups: an even share, but never less than one whole sequence."""
+def fullest_group(sequences: Floats, group_share: Floats) -> Floats:
+    """Decoding sequences on the fullest attention group: an even share, but never less than one whole sequence."""
     return np.maximum(sequences * group_share, np.minimum(sequences, 1.0))
 
 
@@ -50,12 +50,12 @@ def step_block(model: Model, coefficients: StepCoefficients, load: Load) -> Floa
     sequences = load.prefill_sequences + load.decode_sequences
     if not tokens.min() > 0.0:
         raise ValueError("a step without tokens has no time")
-    rank_decode = on_fullest_rank(load.decode_sequences, coefficients.group_share)
+    rank_decode = fullest_group(load.decode_sequences, coefficients.group_share)
     rank_tokens = rank_decode
     prompts = None
     if load.has_prefill:
         prompts = _prompts(coefficients, load)
-        rank_tokens = rank_decode + prompts.new_tokens * prompts.sequences * prompts.share
+        rank_tokens = rank_decode + load.prefill_tokens * coefficients.group_share
     total = gemm_seconds(coefficients.rank_gemms, rank_tokens)
     total += coefficients.rank_token_s * rank_tokens
     total += coefficients.fixed_s
@@ -69,7 +69,7 @@ def step_block(model: Model, coefficients: StepCoefficients, load: Load) -> Floa
         total += all_reduce_seconds(coefficients.attention_reduce, rank_tokens)
     total += gemm_seconds(coefficients.head, sequences)
     if load.has_decode:
-        total += _decode_seconds(model, coefficients, rank_decode, load)
+        total += decode_seconds(model, coefficients, rank_decode, load)
     if prompts is not None:
         total += _prefill_seconds(model, coefficients, prompts)
     total *= coefficients.kernel_scale
@@ -81,7 +81,11 @@ def step_block(model: Model, coefficients: StepCoefficients, load: Load) -> Floa
 
 @dataclass(frozen=True)
 class _Prompts:
-    """Prompts on the fullest attention group, (K, G): `sequences` of `new_tokens` each, in `share` of the steps."""
+    """Prompts of one attention group, (K, G): `sequences` of `new_tokens` each, in `share` of the steps.
+
+    Attention groups share the prompts of a step evenly: they prefill at the same time, so this is what a prompt costs
+    the replica, and less than the latency of a prompt that comes alone.
+    """
 
     sequences: Floats
     new_tokens: Floats
@@ -93,15 +97,15 @@ def _prompts(coefficients: StepCoefficients, load: Load) -> _Prompts:
     present = load.prefill_tokens > 0.0
     if np.any(present & (load.prefill_sequences <= 0.0)):
         raise ValueError("prefill tokens belong to no sequence")
-    sequences = on_fullest_rank(load.prefill_sequences, coefficients.group_share)
+    sequences = np.maximum(load.prefill_sequences, 1.0) * coefficients.group_share
     with np.errstate(divide="ignore", invalid="ignore"):  # absent prompts are replaced
         new_tokens = np.where(present, load.prefill_tokens / load.prefill_sequences, 1.0)
     shape = np.broadcast_shapes(sequences.shape, new_tokens.shape, load.prefix_tokens.shape)
     return _Prompts(
-        sequences=np.broadcast_to(np.maximum(sequences, 1.0), shape),
+        sequences=np.broadcast_to(sequences, shape),
         new_tokens=np.broadcast_to(new_tokens, shape),
         prefix=np.broadcast_to(load.prefix_tokens, shape),
-        share=np.where(present, np.minimum(sequences, 1.0), 0.0),
+        share=np.where(present, np.minimum(load.prefill_sequences, 1.0), 0.0),
     )
 
 
@@ -116,7 +120,7 @@ def _prefill_seconds(model: Model, coefficients: StepCoefficients, prompts: _Pro
     return total * prompts.share
 
 
-def _decode_seconds(model: Model, coefficients: StepCoefficients, sequences: Floats, load: Load) -> Floats:
+def decode_seconds(model: Model, coefficients: StepCoefficients, sequences: Floats, load: Load) -> Floats:
     """Attention of the decoding sequences; elements without any contribute nothing."""
     kernel = coefficients.decode
     present = load.decode_sequences > 0.0

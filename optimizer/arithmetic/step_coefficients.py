@@ -57,7 +57,7 @@ class Wiring:
     hop_launch_s: Floats
     hop_bytes_per_s: Floats
 
-    def faster(self, factor: float) -> "Wiring":
+    def faster(self, factor: float | Floats) -> "Wiring":
         """Links of `factor` times the bandwidth; launch times stay."""
         return replace(
             self,

@@ -127,8 +127,21 @@ class StepTimes(Protocol):
 
         """
 
+    def floor_seconds(
+        self,
+        prefill_tokens: ArrayLike,
+        prefill_sequences: ArrayLike,
+        prefix_tokens: ArrayLike,
+        decode_sequences: ArrayLike,
+        decode_context: ArrayLike,
+    ) -> Floats:
+        """Seconds that the mean step of no schedule with these mean prompt tokens per step is below.
+
+        Arguments as `step_seconds`; prompt tokens and sequences are means over steps, and every step decodes.
+        """
+
     def take(self, indices: Integers) -> Self:
         """The rows `indices`, in that order."""
 
-    def scaled(self, resource: Resource, factor: float) -> Self:
+    def scaled(self, resource: Resource, factor: float | Floats) -> Self:
         """The same keys on hypothetical parts with `factor` times as much of one resource."""

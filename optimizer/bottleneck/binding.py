@@ -55,7 +55,9 @@ def binding_wall(
     """The wall that binds a design, by re-evaluation with a tenth more of each resource."""
     copies = with_resources(physics, column.key, one_at_a_time(MORE), column.token_budget, MAX_NUM_SEQS[-1])
     rates = highest_rate(copies, question)
-    gains = {FAMILY[resource]: float(rate / rates[0] - 1.0) for resource, rate in zip(RESOURCES, rates[1:], strict=True)}
+    gains = {
+        FAMILY[resource]: float(rate / rates[0] - 1.0) for resource, rate in zip(RESOURCES, rates[1:], strict=True)
+    }
     resources = resources_that_bind(gains)
     if not resources:
         fixed = fixed_share(physics, question, column)
@@ -88,7 +90,6 @@ def latency_ratios(candidates: Candidates, question: Question) -> Floats:
     state = mean_state(candidates, np.full(len(candidates), LOWEST_RATE_PER_S), question)
     law = first_token(candidates, state)
     ratios = [
-        statistic_of(limit.metric, limit.statistic, candidates, state, law) / limit.limit_s
-        for limit in question.limits
+        statistic_of(limit.metric, limit.statistic, candidates, state, law) / limit.limit_s for limit in question.limits
     ]
     return np.stack(ratios, axis=1) if ratios else np.zeros((len(candidates), 0))

@@ -40,9 +40,7 @@ def with_resources(physics: Physics, key: int, factors: Floats, token_budget: fl
         step_times = step_times.scaled(resource, factors[:, column])
     hypothetical = prepare(step_times, physics.bins, physics.step_deviation[copies])
     rows = np.arange(len(factors))
-    return tabulate(
-        hypothetical, rows, np.full(len(factors), token_budget), np.full(len(factors), float(max_num_seqs))
-    )
+    return tabulate(hypothetical, rows, np.full(len(factors), token_budget), np.full(len(factors), float(max_num_seqs)))
 
 
 def one_at_a_time(factor: float) -> Floats:

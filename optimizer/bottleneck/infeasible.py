@@ -68,9 +68,7 @@ def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Qu
 
 def _alone(physics: Physics, keys: NDArray[np.int64]) -> Candidates:
     """The keys with the engine limits that serve a single request best: no chunking, slots to spare."""
-    return tabulate(
-        physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1])
-    )
+    return tabulate(physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1]))
 
 
 def _too_small(space: CandidateSpace, physics: Physics, kv_tokens: Floats, needed: Floats) -> Impossible:

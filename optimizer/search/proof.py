@@ -31,7 +31,7 @@ def count_rows(space: CandidateSpace, refinement: Refinement, columns: Sequence[
         for column in columns:
             if column.usd_micro_per_hour != least:
                 break
-            large_enough = int((MAX_NUM_SEQS >= column.max_num_seqs).sum())
+            large_enough = int((column.max_num_seqs <= MAX_NUM_SEQS).sum())
             tied += large_enough
             refused += len(MAX_NUM_SEQS) - large_enough
             dominated -= len(MAX_NUM_SEQS)
@@ -48,5 +48,5 @@ def count_rows(space: CandidateSpace, refinement: Refinement, columns: Sequence[
 
 def refined_rows(refinement: Refinement) -> int:
     """Candidates that were evaluated, engine slots and equal offers counted once."""
-    return int(refinement.reached.sum()) * refinement.units.shape[1]
-
+    budgets: int = refinement.units.shape[1]
+    return int(refinement.reached.sum()) * budgets

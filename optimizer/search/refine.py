@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
+from optimizer.evaluate import Physics, Question, meets, tabulate
 from optimizer.search.bounds import (
     MOST_UNITS,
     Demand,

@@ -79,6 +79,4 @@ def solve(model: cp_model.CpModel) -> tuple[cp_model.CpSolver, SolveResult]:
         raise SolverError(f"CP-SAT ended with {solver.status_name(status)}")
     if status not in (cp.OPTIMAL, cp.FEASIBLE):
         return solver, SolveResult(known[status], None, None)
-    return solver, SolveResult(
-        known[status], round(solver.objective_value), round(solver.best_objective_bound)
-    )
+    return solver, SolveResult(known[status], round(solver.objective_value), round(solver.best_objective_bound))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 import networkx as nx
 
@@ -79,7 +80,7 @@ def scale_up_groups(machine: Machine) -> tuple[tuple[LinkKind, int], ...]:
     host without scale-up links is one PCIe group.
     """
     graph = cluster_graph(machine, 1)
-    groups = []
+    groups: list[tuple[LinkKind, int]] = []
     for kind in (machine.scale_up, LinkKind.PCIE):
         edges = [(a, b) for a, b, data in graph.edges(data=True) if data["kind"] is kind]
         if not edges or any(kind is known for known, _ in groups):
@@ -94,42 +95,50 @@ def scale_up_groups(machine: Machine) -> tuple[tuple[LinkKind, int], ...]:
 
 
 @cache
-def spans_instances(machine: Machine, instances: int) -> bool:
+def spans_instances(machine: Machine) -> bool:
     """Whether the accelerators of several instances can reach each other."""
-    return nx.is_connected(cluster_graph(machine, instances))
+    return nx.is_connected(cluster_graph(machine, 2))
 
 
-@cache
 def stage_bytes_per_s(machine: Machine, tensor_parallel: int, stages: int) -> float | None:
     """Bandwidth between consecutive pipeline stages, bytes/s; the narrowest of all hops on the widest path.
 
     None with one stage, or where the instances cannot reach each other. Stages fill instances in order.
     """
-    if stages == 1:
-        return None
-    ranks = tensor_parallel * stages
-    instances = -(-ranks // machine.accelerators)
-    graph = cluster_graph(machine, instances)
-    narrowest = None
+    hops = []
     for stage in range(1, stages):
-        left, right = ((stage - 1) * tensor_parallel, stage * tensor_parallel)
-        hop = _widest_path(graph, _place(machine, left), _place(machine, right))
-        if hop is None:
-            return None
-        narrowest = hop if narrowest is None else min(narrowest, hop)
-    return narrowest
+        left = _place(machine, (stage - 1) * tensor_parallel)
+        right = _place(machine, stage * tensor_parallel)
+        if left.instance != right.instance:
+            hops.append(_widest_path(machine, _Place(0, 0), _Place(1, 0)))
+        elif left.index // machine.scale_up_domain != right.index // machine.scale_up_domain:
+            hops.append(_widest_path(machine, _Place(0, 0), _Place(0, machine.scale_up_domain)))
+        else:
+            hops.append(_widest_path(machine, _Place(0, 0), _Place(0, 1)))
+    reachable = [hop for hop in hops if hop is not None]
+    return min(reachable) if hops and len(reachable) == len(hops) else None
 
 
-def _place(machine: Machine, rank: int) -> tuple[str, int, int]:
-    return ("accelerator", rank // machine.accelerators, rank % machine.accelerators)
+@dataclass(frozen=True)
+class _Place:
+    """Where a rank runs."""
+
+    instance: int
+    index: int
 
 
-def _widest_path(
-    graph: nx.Graph[tuple[str, int, int]], start: tuple[str, int, int], stop: tuple[str, int, int]
-) -> float | None:
+def _place(machine: Machine, rank: int) -> _Place:
+    return _Place(rank // machine.accelerators, rank % machine.accelerators)
+
+
+@cache
+def _widest_path(machine: Machine, start: _Place, stop: _Place) -> float | None:
     """Bottleneck bandwidth of the widest path: the narrowest edge on the path in a maximum spanning tree."""
-    if not nx.has_path(graph, start, stop):
+    graph = cluster_graph(machine, stop.instance + 1)
+    first = ("accelerator", start.instance, start.index)
+    last = ("accelerator", stop.instance, stop.index)
+    if not nx.has_path(graph, first, last):
         return None
     tree = nx.maximum_spanning_tree(graph, weight="bytes_per_s")
-    path = nx.shortest_path(tree, start, stop)
-    return min(float(tree.edges[a, b]["bytes_per_s"]) for a, b in zip(path, path[1:], strict=False))
+    path = nx.shortest_path(tree, first, last)
+    return min(float(tree.edges[a, b]["bytes_per_s"]) for a, b in pairwise(path))

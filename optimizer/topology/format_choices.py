@@ -49,13 +49,11 @@ def own_format(model: Model, formats: Mapping[str, NumberFormat]) -> str:
     return next(variants, model.native_format)
 
 
-def format_choices(
-    model: Model, asked: Formats, formats: Mapping[str, NumberFormat]
-) -> tuple[FormatChoice, ...]:
+def format_choices(model: Model, asked: Formats, formats: Mapping[str, NumberFormat]) -> tuple[FormatChoice, ...]:
     """Every combination of formats that the spec allows and some kernel computes."""
     if asked.weights is None:
         own = own_format(model, formats)
-        weights = (own,) if own == DEFAULT_LOWER_WEIGHTS else (own, DEFAULT_LOWER_WEIGHTS)
+        weights: tuple[str, ...] = tuple(dict.fromkeys((own, DEFAULT_LOWER_WEIGHTS)))
     else:
         weights = asked.weights
     choices = []

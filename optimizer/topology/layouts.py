@@ -150,7 +150,7 @@ def machine_refusal(machine: Machine, layout: ParallelLayout) -> Illegal | None:
     if layout.accelerators > machine.accelerators:
         if layout.accelerators % machine.accelerators:
             return Illegal.PARTIAL_INSTANCES
-        if not spans_instances(machine, layout.accelerators // machine.accelerators):
+        if not spans_instances(machine):
             return Illegal.NO_NETWORK
     return None
 
@@ -224,9 +224,7 @@ def candidate_space(
                 key_formats.append(choice)
             instances = max(1, layout.accelerators // machine.accelerators)
             replicas = max(1, machine.accelerators // layout.accelerators)
-            placements.append(
-                (keys[identity], machine_index, replicas, instances, instances * machine.accelerators)
-            )
+            placements.append((keys[identity], machine_index, replicas, instances, instances * machine.accelerators))
 
     table = np.array(placements, dtype=np.int64).reshape(len(placements), 5)
     return CandidateSpace(

@@ -75,7 +75,7 @@ def operating_point(
     load = rate_per_s[:, None] * tables.mean_increment_s
     step = _mean_step(load, tables.decode_s, tables.fluid_s)
     settled = (rate_per_s * mean_output)[:, None] * step <= SEQUENCES
-    overloaded = ~settled.any(axis=1)
+    overloaded: NDArray[np.bool_] = ~np.any(settled, axis=1)
     right = np.where(overloaded, len(SEQUENCES) - 1, settled.argmax(axis=1))
     left = np.maximum(right - 1, 0)
     rows = np.arange(len(rate_per_s))
@@ -86,7 +86,8 @@ def operating_point(
     def at(sequences: Floats, table: Floats) -> Floats:
         share = np.clip((sequences - low) / width, 0.0, 1.0)
         start, stop = table[rows, left], table[rows, right]
-        return start + share.reshape(-1, *(1,) * (start.ndim - 1)) * (stop - start)
+        between: Floats = start + share.reshape(-1, *(1,) * (start.ndim - 1)) * (stop - start)
+        return between
 
     lower = np.where(right > left, low, 0.0)
     upper = high.copy()
@@ -152,7 +153,8 @@ def _deviation(
     arrivals_during_prefill = (rate_per_s / free)[:, None] * increment_s
     clumping = ((1.0 + arrivals_during_prefill) ** 2 * bins.prompt_share).sum(axis=1)
     variance = sequences / np.maximum(1.0 - elasticity, 1e-9) * 0.5 * (1.0 + clumping)
-    return np.sqrt(variance)
+    deviation: Floats = np.sqrt(variance)
+    return deviation
 
 
 def sequences_needed(point: OperatingPoint) -> Floats:

@@ -69,7 +69,7 @@ class FirstTokenLaw:
     def percentile(self, probability: float) -> Floats:
         """Smallest time, to the last bits, that at most 1 − probability of the requests exceed; (R,) seconds."""
         lower = self.own_s.min(axis=1)
-        upper = self.own_s.max(axis=1) + self.support_s
+        upper: Floats = self.own_s.max(axis=1) + self.support_s
         for _ in range(_PERCENTILE_BISECTIONS):
             middle = (lower + upper) / 2.0
             met = self.exceedance(middle) <= 1.0 - probability
@@ -78,9 +78,7 @@ class FirstTokenLaw:
         return upper
 
 
-def own_time(
-    point: OperatingPoint, extra_chunks: Floats, host_s: Floats, own_prefill_factor: Floats
-) -> Floats:
+def own_time(point: OperatingPoint, extra_chunks: Floats, host_s: Floats, own_prefill_factor: Floats) -> Floats:
     """Part of TTFT that does not wait for others, (R, J): host + (1 + extra chunks)·h + factor·own prefill.
 
     Args:
@@ -97,9 +95,7 @@ def own_time(
     )
 
 
-def first_token_law(
-    point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins
-) -> FirstTokenLaw:
+def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins) -> FirstTokenLaw:
     """Law of TTFT at operating points that are not overloaded.
 
     Args:

@@ -67,10 +67,9 @@ class WorkloadBins:
         prompt_second = _mean(self.prompt_tokens**2, self.prompt_share)
         output_second = _mean(self.output_tokens**2, self.output_share)
         output_third = _mean(self.output_tokens**3, self.output_share)
-        second = (
-            prompt_second + self.mean_prompt * output_second / mean_output + output_third / (3.0 * mean_output)
-        )
-        return np.sqrt(np.maximum(second - self.mean_context**2, 0.0))
+        second = prompt_second + self.mean_prompt * output_second / mean_output + output_third / (3.0 * mean_output)
+        deviation: NDArray[np.float64] = np.sqrt(np.maximum(second - self.mean_context**2, 0.0))
+        return deviation
 
     @property
     def longest_request(self) -> NDArray[np.float64]:
