@@ -203,7 +203,7 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
 
 
 def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
-    """Whether TTFT and E2E limits would hold if nobody waited: exact where it refuses, for waiting is never negative."""
+    """Whether TTFT and E2E limits would hold if nobody waited; a refusal is exact, for no wait is negative."""
     own_s = own_first_token_s(candidates, state)
     share = candidates.physics.bins.prompt_share
     met = np.ones(len(candidates), dtype=bool)

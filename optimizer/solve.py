@@ -118,7 +118,7 @@ def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
         solution=found.solution,
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
-        binding=binding_wall(problem.space, problem.physics, problem.question, problem.demand, found.design),
+        binding=binding_wall(problem.physics, problem.question, problem.demand, found.design),
         point_usd_micro=_least_cost(problem, question_at(spec, POINT_PREDICTION)),
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, found.design.usd_micro_per_hour),
     )

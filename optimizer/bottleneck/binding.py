@@ -21,7 +21,7 @@ from optimizer.evaluate import (
 )
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
-from optimizer.topology.layouts import MAX_NUM_SEQS, CandidateSpace
+from optimizer.topology.layouts import MAX_NUM_SEQS
 
 Floats = NDArray[np.float64]
 
@@ -49,9 +49,7 @@ class Binding:
     gains: dict[WallFamily, float]
 
 
-def binding_wall(
-    space: CandidateSpace, physics: Physics, question: Question, demand: Demand, column: Column
-) -> Binding:
+def binding_wall(physics: Physics, question: Question, demand: Demand, column: Column) -> Binding:
     """The wall that binds a design, by re-evaluation with a tenth more of each resource."""
     copies = with_resources(physics, column.key, one_at_a_time(MORE), column.token_budget, MAX_NUM_SEQS[-1])
     rates = highest_rate(copies, question)

@@ -41,10 +41,10 @@ def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Qu
     """The wall that even one request at a time cannot pass; None if some candidate carries one request at a time."""
     keys = np.arange(len(space.keys))
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
-    needed = physics.bins.longest_request + physics.step_times.kv_block_tokens
+    needed = float(physics.bins.longest_request[0]) + physics.step_times.kv_block_tokens
     fits = kv_tokens >= needed
     if not fits.any():
-        return _too_small(space, physics, kv_tokens, np.broadcast_to(needed, kv_tokens.shape))
+        return _too_small(space, physics, needed)
 
     fitting = keys[fits]
     candidates = _alone(physics, fitting)
@@ -71,7 +71,7 @@ def _alone(physics: Physics, keys: NDArray[np.int64]) -> Candidates:
     return tabulate(physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1]))
 
 
-def _too_small(space: CandidateSpace, physics: Physics, kv_tokens: Floats, needed: Floats) -> Impossible:
+def _too_small(space: CandidateSpace, physics: Physics, needed: float) -> Impossible:
     """Memory capacity: what one accelerator would need for its weights, overhead and one longest request."""
     memory = physics.step_times.memory
     kv_bytes = physics.step_times.kv_bytes_per_token / physics.step_times.accelerators

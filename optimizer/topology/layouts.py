@@ -95,8 +95,10 @@ class CandidateSpace:
 
 
 def layouts_of(model: Model) -> tuple[ParallelLayout, ...]:
-    """Layouts that engines offer for the model: expert parallelism over none or all of the ranks of a stage,
-    attention data parallelism over any divisor of them; both only with experts.
+    """Layouts that engines offer for the model.
+
+    Expert parallelism over none or all of the ranks of a stage, attention data parallelism over any divisor of them;
+    both only with experts.
     """
     layouts = []
     for tp in TENSOR_PARALLEL:

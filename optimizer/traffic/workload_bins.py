@@ -74,7 +74,8 @@ class WorkloadBins:
     @property
     def longest_request(self) -> NDArray[np.float64]:
         """Prompt plus output of the longest request, (R,)."""
-        return self.prompt_tokens.max(axis=1) + self.output_tokens.max(axis=1)
+        longest: NDArray[np.float64] = self.prompt_tokens.max(axis=1) + self.output_tokens.max(axis=1)
+        return longest
 
     def output_quantile(self, probability: float) -> NDArray[np.float64]:
         """Smallest binned output length with at least `probability` of the requests at or below it, (R,)."""

@@ -1,0 +1,1 @@
+"""Comparison with measurements: import, score and fit."""
