@@ -1,7 +1,7 @@
 """Fitted constants of kernels and collectives: what fraction of a peak an operation reaches, and its fixed time.
 
-One set per operation and number format serves every part ("class constants"); collectives are per part. A constant has a
-meaning only inside its own equation (optimizer/arithmetic/roofline.py, collectives.py). Authored as
+One set per operation and number format serves every part ("class constants"); collectives are per part. A constant has
+a meaning only inside its own equation (optimizer/arithmetic/roofline.py, attention.py, collectives.py). Authored as
 `data/efficiency/*.csv` with the unit in the column name; SI here.
 """
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from catalog.parts import Frozen
 
 
-
 class Engine(Frozen):
     """Fixed times and memory rules of one engine era.
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from pydantic import Field
+
 from catalog.parts import Accelerator, Evidence, Frozen, Precision
 
 
@@ -45,7 +47,7 @@ class NumberFormat(Frozen):
     attention: str | None = None
     cache_precision: Precision | None = None
     attention_weights: str | None = None
-    native_variant: dict[str, str] = {}
+    native_variant: dict[str, str] = Field(default_factory=dict)
     source: str
     as_of: str
 

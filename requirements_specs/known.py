@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from requirements_specs.errors import UnknownNameError
 
 _SUGGESTIONS = 3
-_WORST_MATCH = 0.5
+_GOOD_MATCH = 0.5
+_WORST_MATCH = 0.25
+_MOST_LISTED = 12
 _LONGEST_COMPARED = 80
 
 
@@ -38,37 +40,42 @@ def resolve(name: str, known: Mapping[str, str] | Set[str], noun: str) -> str:
     canonical = known if isinstance(known, Mapping) else {each: each for each in known}
     if name in canonical:
         return canonical[name]
-    plain = _plain(name)
-    matches = sorted({target for spelling, target in canonical.items() if _plain(spelling) == plain})
+    plain = plain_spelling(name)
+    matches = sorted({target for spelling, target in canonical.items() if plain_spelling(spelling) == plain})
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise UnknownNameError(f"ambiguous {noun}", read=name, fix=" or ".join(matches))
     near = nearest(name, canonical, count=len(canonical))
     suggestions = list(dict.fromkeys(canonical[spelling] for spelling in near))[:_SUGGESTIONS]
-    allowed = ", ".join(sorted(set(canonical.values()))) if len(canonical) <= 12 else None
+    every = sorted(set(canonical.values()))
+    allowed = ", ".join(every) if len(every) <= _MOST_LISTED else f"one of {len(every):,} {noun}s in the catalog"
     raise UnknownNameError(f"unknown {noun}", read=name, allowed=allowed, fix=" or ".join(suggestions) or None)
 
 
 def nearest(word: str, candidates: Iterable[str], count: int = _SUGGESTIONS) -> tuple[str, ...]:
-    """At most `count` candidates that look like `word`, the best first: those it begins, then those it resembles."""
+    """At most `count` candidates, the best first: those that `word` begins, then those that it resembles.
+
+    Where none resembles it well, the one that does best is given, unless it has next to nothing in common.
+    """
     from difflib import SequenceMatcher  # here, so that a spec without errors does not pay for it
 
-    plain = _plain(word[:_LONGEST_COMPARED])
+    plain = plain_spelling(word[:_LONGEST_COMPARED])
+    if not plain:
+        return ()
     matcher = SequenceMatcher(b=plain, autojunk=False)
     scored: list[tuple[float, str]] = []
     for candidate in candidates:
-        other = _plain(candidate)
-        begins = bool(plain) and (other.startswith(plain) or (bool(other) and plain.startswith(other)))
+        other = plain_spelling(candidate)
         matcher.set_seq1(other)
-        floor = 0.0 if begins else _WORST_MATCH
-        if matcher.real_quick_ratio() < floor or matcher.quick_ratio() < floor:
-            continue
-        score = matcher.ratio()
-        if score >= floor:
-            scored.append((-score - begins, candidate))
-    return tuple(candidate for _, candidate in sorted(scored)[:count])
+        begins = other.startswith(plain) or (bool(other) and plain.startswith(other))
+        if begins or matcher.quick_ratio() >= _WORST_MATCH:
+            scored.append((begins + matcher.ratio(), candidate))
+    scored.sort(key=lambda row: (-row[0], row[1]))
+    good = [candidate for score, candidate in scored if score >= _GOOD_MATCH]
+    return tuple(good[:count]) or tuple(candidate for score, candidate in scored[:1] if score >= _WORST_MATCH)
 
 
-def _plain(name: str) -> str:
+def plain_spelling(name: str) -> str:
+    """Return `name` without what does not tell names apart: capitals, and how words are joined."""
     return re.sub(r"[\s_-]+", "-", name.strip().casefold())

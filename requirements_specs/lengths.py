@@ -85,9 +85,9 @@ class LengthDistribution(BaseModel):
         """Make the distribution through the given quantiles with exactly the given mean.
 
         Two numbers are needed, one of them `mean` or `p50`. Between quantiles Q is log-linear. Without a mean the
-        tails go on with the slope of the piece beside them. With one, both tails are scaled together until the mean
-        is met: from a lower tail as wide as allowed and a flat upper one (the least mean) to the reverse (the
-        greatest). With a mean and one quantile it is the log-normal that has both.
+        tails go on with the slope of the piece beside them. With one, the tails are scaled until the mean is met, the
+        lower tail first: from a lower tail as wide as allowed and a flat upper one (the least mean) to the reverse
+        (the greatest). With a mean and one quantile it is the log-normal that has both.
 
         Raises:
             LengthError: too few numbers, one outside 1 … 10⁸, a quantile above a higher one, or a mean that no

@@ -7,7 +7,7 @@ with u = Φ(z). So a log-normal is met exactly by any of its quantiles, and ever
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -89,7 +89,8 @@ def value_between(low: Knot, high: Knot, p: float) -> float:
     """Q(p) inside the piece between two knots."""
     if low.tokens == high.tokens or high.probability == p:
         return high.tokens
-    return math.exp(_Line.through(low, high).at(_normal_quantile(p)))
+    value = math.exp(_Line.through(low, high).at(_normal_quantile(p)))
+    return min(max(value, low.tokens), high.tokens)
 
 
 def mean_of(knots: Sequence[Knot]) -> float:
@@ -134,32 +135,35 @@ def with_tails(knots: Sequence[Knot]) -> list[Knot]:
 
 
 def with_mean(knots: Sequence[Knot], mean: float) -> list[Knot]:
-    """`knots` with the tails that give the mean; bisection, as the mean is monotone in how far they are scaled."""
+    """`knots` with the tails that give the mean.
+
+    One knot: the log-normal through it. More: from tails that go on like the pieces beside them, the lower one is
+    scaled first, as it holds more of the requests, and the upper one only if that is not enough: a longest request
+    far beyond the stated quantiles is not made up without need.
+    """
     widest_lower, widest_upper = _widest_lower_slope(knots[0]), _widest_upper_slope(knots[-1])
     if len(knots) == 1:
         # Beyond a slope of z the mean of a log-normal with a fixed quantile rises again.
         turning = _normal_quantile(knots[0].probability) or _WIDEST_TAIL
         widest = min(widest_lower, widest_upper, 0.9 * turning)
-
-        def scaled(by: float) -> list[Knot]:
-            return _tailed(knots, by * widest, by * widest)
-
-        start = 0.0
-    else:
-        lower, upper = _adjacent_slopes(knots)
-
-        def scaled(by: float) -> list[Knot]:
-            if by < 0:
-                return _tailed(knots, lower - by * (widest_lower - lower), upper * (1 + by))
-            return _tailed(knots, lower * (1 - by), upper + by * (widest_upper - upper))
-
-        start = -1.0
-    return _scaled_tomean_of(scaled, start, mean)
+        return _with_slopes(knots, [(0.0, 0.0), (widest, widest)], mean)
+    lower, upper = _adjacent_slopes(knots)
+    return _with_slopes(
+        knots, [(widest_lower, 0.0), (widest_lower, upper), (lower, upper), (0.0, upper), (0.0, widest_upper)], mean
+    )
 
 
-def _scaled_tomean_of(scaled: Callable[[float], list[Knot]], start: float, mean: float) -> list[Knot]:
-    """Return the member of the family `scaled(start … 1)` that has the mean, which runs monotonically along it."""
-    at_start, at_end = mean_of(scaled(start)), mean_of(scaled(1.0))
+def _with_slopes(knots: Sequence[Knot], path: Sequence[tuple[float, float]], mean: float) -> list[Knot]:
+    """Return `knots` with the (lower, upper) tail slopes on `path` that give the mean, which is monotone along it."""
+
+    def at(position: float) -> list[Knot]:
+        step = min(int(position), len(path) - 2)
+        (lower, upper), (next_lower, next_upper) = path[step], path[step + 1]
+        share = position - step
+        return _tailed(knots, lower + share * (next_lower - lower), upper + share * (next_upper - upper))
+
+    low, high = 0.0, float(len(path) - 1)
+    at_start, at_end = mean_of(at(low)), mean_of(at(high))
     least, greatest = min(at_start, at_end), max(at_start, at_end)
     if not least * (1 - 1e-12) <= mean <= greatest * (1 + 1e-12):
         raise LengthError(
@@ -169,14 +173,13 @@ def _scaled_tomean_of(scaled: Callable[[float], list[Knot]], start: float, mean:
             allowed=f"a mean between {math.ceil(least):,} and {math.floor(greatest):,} tokens",
         )
     rising = at_end >= at_start
-    low, high = start, 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if (mean_of(scaled(middle)) < mean) == rising:
+        if (mean_of(at(middle)) < mean) == rising:
             low = middle
         else:
             high = middle
-    return scaled(high)
+    return at(high)
 
 
 def bin_means(

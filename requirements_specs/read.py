@@ -7,8 +7,8 @@ one can be guessed, the fix.
 from pathlib import Path
 
 from requirements_specs import convert
-from requirements_specs.errors import InvalidSpecError, Problem
-from requirements_specs.known import KnownNames
+from requirements_specs.errors import InvalidSpecError, Problem, printable
+from requirements_specs.known import KnownNames, plain_spelling, resolve
 from requirements_specs.quantity import Dimension
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
@@ -166,11 +166,18 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
     undated = section.value("undated", convert.truth)
     if undated is None:
         findings.assume("inventory.undated", "false", "only prices with a date")
+
+    def part(written: str) -> str:
+        resolved = resolve(written, names.accelerators, "accelerator")
+        if plain_spelling(written) != resolved:
+            findings.assume("inventory.accelerators", resolved, f"{printable(written)} is read as this part")
+        return resolved
+
     return Inventory(
         providers=section.names("providers", names.providers, "provider"),
         regions=section.names("regions", names.regions, "region"),
         tiers=tiers,
-        accelerators=section.names("accelerators", names.accelerators, "accelerator"),
+        accelerators=section.values("accelerators", part),
         exclude_offers=section.names("exclude_offers", names.offers, "offer", may_be_empty=True) or (),
         max_accelerators=section.value("max_accelerators", convert.whole_number(1)),
         estimated_parts=bool(estimated),

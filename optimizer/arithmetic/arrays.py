@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,15 +14,23 @@ Struct = TypeVar("Struct")
 
 
 def map_arrays(struct: Struct, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Struct:
-    """A copy of the frozen dataclass with `function` applied to every array in it, nested dataclasses included."""
+    """Copy a frozen dataclass with `function` applied to every array in it, nested dataclasses included."""
+    kind: Any = type(struct)
     changed: dict[str, Any] = {}
-    for field in dataclasses.fields(struct):  # type: ignore[arg-type]  # every caller passes a dataclass
-        value = getattr(struct, field.name)
+    for name in _init_fields(kind):
+        value = getattr(struct, name)
         if isinstance(value, np.ndarray):
-            changed[field.name] = function(value)
+            value = function(value)
         elif dataclasses.is_dataclass(value):
-            changed[field.name] = map_arrays(value, function)
-    return dataclasses.replace(struct, **changed)  # type: ignore[type-var]
+            value = map_arrays(value, function)
+        changed[name] = value
+    copy: Struct = kind(**changed)
+    return copy
+
+
+@cache
+def _init_fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def column(values: NDArray[np.float64] | NDArray[np.int64]) -> Floats:

@@ -137,7 +137,8 @@ def decode_attention(
 ) -> DecodeAttention:
     """Fold constants into coefficients.
 
-    t = launch + max(2·B·C·G·D·b/(bandwidth·e_b), 4·B·C·G·max(H/G, 8)·D/(bf16 peak·e_c), B·G·(u + v·H/G)·132/multiprocessors)
+    t = launch + max(2·B·C·G·D·b/(bandwidth·e_b), 4·B·C·G·max(H/G, 8)·D/(bf16 peak·e_c),
+    B·G·(u + v·H/G)·132/multiprocessors); without a multiprocessor count the last factor is 1.
     """
     group = heads / kv_heads
     read_s = 2.0 * kv_heads * head_dim * kv_bytes / (rates.memory_bytes_per_s * fit.bandwidth_efficiency)
@@ -226,9 +227,7 @@ def decode_latent_attention(
     )
 
 
-def decode_latent_attention_seconds(
-    coefficients: DecodeLatentAttention, sequences: Floats, context: Floats
-) -> Floats:
+def decode_latent_attention_seconds(coefficients: DecodeLatentAttention, sequences: Floats, context: Floats) -> Floats:
     """Seconds of one MLA layer on `sequences` (K, G) of `context` (K, G) cached tokens each; returns (K, G)."""
     keys = sequences * context
     total = coefficients.ramp_per_key * keys

@@ -130,7 +130,7 @@ def exchange_time(
 
 @dataclass(frozen=True)
 class AllReduces:
-    """Coefficients of one kind of all-reduce of a step, (K, 1); a step runs `times` of them on `bytes_per_token`·tokens."""
+    """Coefficients of one kind of all-reduce, (K, 1): `times` a step, per token of the step."""
 
     times: Floats
     launch_s: Floats

@@ -89,8 +89,6 @@ def _prefill_floor(model: Model, coefficients: StepCoefficients, load: Load) -> 
     return prompt * np.where(present, load.prefill_sequences, 0.0)
 
 
-def _context_floor(
-    coefficients: ContextAttention, new_tokens: Floats, prefix: Floats, window: float | None
-) -> Floats:
+def _context_floor(coefficients: ContextAttention, new_tokens: Floats, prefix: Floats, window: float | None) -> Floats:
     pairs = computed_pairs(new_tokens, prefix, window)
     return np.maximum(coefficients.pair_s * pairs, coefficients.token_s * new_tokens)

@@ -49,7 +49,22 @@ class LoadTimes:
     resident: Floats
 
 
-def closed_loop(step_times: StepTimes, shape: LoadShape, concurrency: Floats, requests: Floats) -> LoadTimes:
+@dataclass(frozen=True)
+class Scenario:
+    """How pessimistically K rows are read, (K,): a factor on every step and prefill, and the KV cache in tokens."""
+
+    slowdown: Floats
+    kv_tokens: Floats
+
+
+def as_predicted(step_times: StepTimes) -> Scenario:
+    """The point prediction: steps as they are, the whole KV cache."""
+    return Scenario(np.ones(step_times.count), step_times.kv_capacity_tokens)
+
+
+def closed_loop(
+    step_times: StepTimes, shape: LoadShape, concurrency: Floats, requests: Floats, scenario: Scenario
+) -> LoadTimes:
     """Means of a run of `requests` requests by `concurrency` clients of one replica; both (K,).
 
     With Cr = the clients that the KV cache admits, t_d a decode step of all of them and t_p what one prefill adds:
@@ -64,15 +79,15 @@ def closed_loop(step_times: StepTimes, shape: LoadShape, concurrency: Floats, re
     Raises ValueError if the KV cache does not hold one request.
     """
     prompt, output = shape.prompt_tokens, shape.output_tokens
-    admitted = step_times.kv_capacity_tokens / (prompt + RESIDENT_OUTPUT_SHARE * output)
-    _check_admitted(step_times.kv_capacity_tokens, prompt + output)
+    admitted = scenario.kv_tokens / (prompt + RESIDENT_OUTPUT_SHARE * output)
+    _check_admitted(scenario.kv_tokens, prompt + output)
     resident = np.minimum(concurrency, np.maximum(admitted, 1.0))
     in_step = np.maximum(resident / step_times.pp, 1.0)
-    decode_s = _decode_s(step_times, shape, in_step)
-    prefill_s = _own_prefill_s(step_times, shape, in_step, decode_s)
+    decode_s = _decode_s(step_times, scenario, shape, in_step)
+    prefill_s = _own_prefill_s(step_times, scenario, shape, in_step, decode_s)
     tpot = decode_s + step_times.interference * (resident - 1.0) * prefill_s / step_times.pp / output
-    burst = step_times.burst_share * np.minimum(REQUESTS_PER_CLIENT * concurrency / requests, 1.0 / step_times.burst_share)
-    burst_s = burst * resident * _batched_prefill_s(step_times, shape, concurrency) / 2.0
+    burst = np.minimum(step_times.burst_share * REQUESTS_PER_CLIENT * concurrency / requests, 1.0)
+    burst_s = burst * resident * _batched_prefill_s(step_times, scenario, shape, concurrency) / 2.0
     ttft = (
         step_times.host_s
         + step_times.own_prefill_factor * prefill_s
@@ -89,7 +104,7 @@ def closed_loop(step_times: StepTimes, shape: LoadShape, concurrency: Floats, re
     )
 
 
-def offline(step_times: StepTimes, shape: LoadShape) -> LoadTimes:
+def offline(step_times: StepTimes, shape: LoadShape, scenario: Scenario) -> LoadTimes:
     """Largest throughput with every request queued at the start; TTFT is of a request once it is admitted.
 
     C = the requests that the KV cache holds in full, at most 2048 per attention rank; tokens/s = C·O/(O·t_d + C·t_b)
@@ -97,28 +112,29 @@ def offline(step_times: StepTimes, shape: LoadShape) -> LoadTimes:
     Raises ValueError if the KV cache does not hold one request.
     """
     output = shape.output_tokens
-    capacity = step_times.kv_capacity_tokens / (shape.prompt_tokens + output)
-    _check_admitted(step_times.kv_capacity_tokens, shape.prompt_tokens + output)
+    capacity = scenario.kv_tokens / (shape.prompt_tokens + output)
+    _check_admitted(scenario.kv_tokens, shape.prompt_tokens + output)
     resident = np.clip(capacity, 1.0, LARGEST_BATCH_PER_RANK * step_times.dp_attention)
     in_step = np.maximum(resident / step_times.pp, 1.0)
-    decode_s = _decode_s(step_times, shape, in_step)
-    batched_s = _batched_prefill_s(step_times, shape, in_step, beside=in_step) / step_times.pp
+    decode_s = _decode_s(step_times, scenario, shape, in_step)
+    batched_s = _batched_prefill_s(step_times, scenario, shape, in_step, beside=in_step) / step_times.pp
     cycle_s = output * decode_s + resident * batched_s
     tpot = cycle_s / output
-    ttft = step_times.host_s + step_times.own_prefill_factor * _own_prefill_s(step_times, shape, in_step, decode_s)
+    own_s = _own_prefill_s(step_times, scenario, shape, in_step, decode_s)
+    ttft = step_times.host_s + step_times.own_prefill_factor * own_s
     return LoadTimes(ttft, tpot, ttft + np.maximum(output - 1.0, 0.0) * tpot, resident * output / cycle_s, resident)
 
 
-def static(step_times: StepTimes, shape: LoadShape, batch: Floats) -> LoadTimes:
+def static(step_times: StepTimes, shape: LoadShape, batch: Floats, scenario: Scenario) -> LoadTimes:
     """One batch of `batch` requests, (K,), prefilled together and decoded to its end: B·t_b + O·t_d.
 
     Raises ValueError if the KV cache does not hold the batch.
     """
     output = shape.output_tokens
-    _check_admitted(step_times.kv_capacity_tokens, batch * (shape.prompt_tokens + output))
+    _check_admitted(scenario.kv_tokens, batch * (shape.prompt_tokens + output))
     in_step = np.maximum(batch / step_times.pp, 1.0)
-    decode_s = _decode_s(step_times, shape, in_step)
-    ttft = step_times.host_s + batch * _batched_prefill_s(step_times, shape, batch)
+    decode_s = _decode_s(step_times, scenario, shape, in_step)
+    ttft = step_times.host_s + batch * _batched_prefill_s(step_times, scenario, shape, batch)
     total = ttft + output * decode_s
     return LoadTimes(ttft, decode_s, ttft + np.maximum(output - 1.0, 0.0) * decode_s, batch * output / total, batch)
 
@@ -130,33 +146,42 @@ def _check_admitted(capacity: Floats, needed: Floats) -> None:
 
 
 def _step(
-    step_times: StepTimes, tokens: Floats | float, sequences: Floats | float, prefix: Floats | float,
-    decoding: Floats | float, context: Floats | float,
+    step_times: StepTimes,
+    scenario: Scenario,
+    tokens: Floats | float,
+    sequences: Floats | float,
+    prefix: Floats | float,
+    decoding: Floats | float,
+    context: Floats | float,
 ) -> Floats:
     """One step per row; (K,) arguments and result."""
-    columns = [np.reshape(value, (-1, 1)) if np.ndim(value) else value for value in (tokens, sequences, prefix, decoding, context)]
-    return step_times.step_seconds(*columns)[:, 0]
+    given = (tokens, sequences, prefix, decoding, context)
+    steps = step_times.step_seconds(*(np.reshape(value, (-1, 1)) if np.ndim(value) else value for value in given))
+    slowed: Floats = scenario.slowdown * steps[:, 0]
+    return slowed
 
 
-def _decode_s(step_times: StepTimes, shape: LoadShape, decoding: Floats) -> Floats:
-    return _step(step_times, 0.0, 0.0, 0.0, decoding, _context(shape))
+def _decode_s(step_times: StepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats) -> Floats:
+    return _step(step_times, scenario, 0.0, 0.0, 0.0, decoding, _context(shape))
 
 
 def _context(shape: LoadShape) -> Floats:
     return shape.prompt_tokens + shape.output_tokens / 2.0
 
 
-def _own_prefill_s(step_times: StepTimes, shape: LoadShape, decoding: Floats, decode_s: Floats) -> Floats:
+def _own_prefill_s(
+    step_times: StepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats, decode_s: Floats
+) -> Floats:
     """What the prefill of one request adds to the steps that carry it, in equal chunks."""
     chunks = np.ceil(shape.new_tokens / step_times.prefill_chunk_tokens)
     chunk = shape.new_tokens / chunks
     prefix = shape.cached_tokens + (shape.new_tokens - chunk) / 2.0
-    with_chunk = _step(step_times, chunk, 1.0, prefix, decoding, _context(shape))
-    return chunks * (with_chunk - decode_s) * step_times.prefill_factor + step_times.prefill_event_s
+    with_chunk = _step(step_times, scenario, chunk, 1.0, prefix, decoding, _context(shape))
+    return chunks * (with_chunk - decode_s) * step_times.prefill_factor + scenario.slowdown * step_times.prefill_event_s
 
 
 def _batched_prefill_s(
-    step_times: StepTimes, shape: LoadShape, waiting: Floats, beside: Floats | None = None
+    step_times: StepTimes, scenario: Scenario, shape: LoadShape, waiting: Floats, beside: Floats | None = None
 ) -> Floats:
     """Prefill per request when as many of the `waiting` prompts as a chunk holds share a step.
 
@@ -167,7 +192,9 @@ def _batched_prefill_s(
     chunk = shape.new_tokens / chunks
     prefix = shape.cached_tokens + (shape.new_tokens - chunk) / 2.0
     if beside is None:
-        return chunks * _step(step_times, batch * chunk, batch, prefix, 0.0, 0.0) / batch
-    with_batch = _step(step_times, batch * chunk, batch, prefix, beside, _context(shape))
-    added = with_batch - _decode_s(step_times, shape, beside)
-    return chunks * added * step_times.prefill_factor / batch
+        alone_s: Floats = chunks * _step(step_times, scenario, batch * chunk, batch, prefix, 0.0, 0.0) / batch
+        return alone_s
+    with_batch = _step(step_times, scenario, batch * chunk, batch, prefix, beside, _context(shape))
+    added = with_batch - _decode_s(step_times, scenario, shape, beside)
+    beside_s: Floats = chunks * added * step_times.prefill_factor / batch
+    return beside_s

@@ -164,9 +164,7 @@ class NapkinStepTimes:
         decode_context: ArrayLike,
     ) -> Floats:
         """Seconds of one step: it is convex already."""
-        return self.step_seconds(
-            prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context
-        )
+        return self.step_seconds(prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context)
 
     def take(self, indices: Integers) -> "NapkinStepTimes":
         """Take the rows `indices`, in that order."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Flag, auto
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -92,35 +92,39 @@ class Fits:
         )
 
 
-def distinct(items: Iterable[Item], value: Callable[[Item], float]) -> Floats:
-    """`value` of every item, (K,), computed once per distinct object: thousands of rows share a dozen constants."""
-    positions: dict[int, int] = {}
-    values: list[float] = []
-    indices = []
-    for item in items:
-        position = positions.setdefault(id(item), len(values))
-        if position == len(values):
-            values.append(value(item))
-        indices.append(position)
-    return np.array(values, dtype=np.float64)[indices]
+class Gather(Generic[Item]):
+    """Values of many items as an array, read once per distinct object: thousands of rows share a dozen constants."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._distinct: list[Item] = []
+        positions: dict[int, int] = {}
+        indices = []
+        for item in items:
+            position = positions.setdefault(id(item), len(positions))
+            if position == len(self._distinct):
+                self._distinct.append(item)
+            indices.append(position)
+        self._indices = np.array(indices, dtype=np.int64)
+
+    def __call__(self, value: Callable[[Item], float]) -> Floats:
+        """`value` of every item, (K,)."""
+        return np.array([value(item) for item in self._distinct], dtype=np.float64)[self._indices]
 
 
 def part_rates(rows: Sequence[ReplicaRow]) -> PartRates:
     """Rates of the parts of the rows; raises ValueError for a part that cannot run a row's formats."""
-    checked = {
-        (row.accelerator.id, row.weights.id, row.activations.id, row.kv.id): row for row in rows
-    }
+    checked = {(row.accelerator.id, row.weights.id, row.activations.id, row.kv.id): row for row in rows}
     for row in checked.values():
         refusal = formats_supported(row.accelerator, row.weights, row.activations, row.kv)
         if refusal is not None:
             names = f"{row.weights.id}/{row.activations.id}/{row.kv.id}"
             raise ValueError(f"{row.accelerator.id} cannot run {names}: {refusal.value}")
-    parts = [row.accelerator for row in rows]
+    parts = Gather(row.accelerator for row in rows)
     return PartRates(
-        memory_bytes=distinct(parts, lambda part: part.memory_bytes),
-        memory_bytes_per_s=distinct(parts, lambda part: part.memory_bandwidth_bytes_per_s),
-        bf16_flop_per_s=distinct(parts, lambda part: part.peak_flop_per_s[Precision.BF16]),
-        multiprocessors=distinct(parts, lambda part: part.multiprocessors or 0),
+        memory_bytes=parts(lambda part: part.memory_bytes),
+        memory_bytes_per_s=parts(lambda part: part.memory_bandwidth_bytes_per_s),
+        bf16_flop_per_s=parts(lambda part: part.peak_flop_per_s[Precision.BF16]),
+        multiprocessors=parts(lambda part: part.multiprocessors or 0),
     )
 
 
@@ -129,12 +133,9 @@ def kernel_fits(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTables)
     efficiency = tables.efficiency
     own = [_kernels(row.weights, row.activations) for row in rows]
     kept = [
-        None if row.weights.attention_weights is None else tables.formats[row.weights.attention_weights]
-        for row in rows
+        None if row.weights.attention_weights is None else tables.formats[row.weights.attention_weights] for row in rows
     ]
-    attention = [
-        kernels if other is None else other.kernels[0] for kernels, other in zip(own, kept, strict=True)
-    ]
+    attention = [kernels if other is None else other.kernels[0] for kernels, other in zip(own, kept, strict=True)]
     attention_formats = [row.weights if other is None else other for row, other in zip(rows, kept, strict=True)]
     bf16 = tables.formats["bf16"]
     keys = [row.kv.attention for row in rows]
@@ -146,11 +147,11 @@ def kernel_fits(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTables)
         experts=_expert_fit(rows, efficiency) if model.expert_layers else None,
         context=_context_fit(model, attention_keys, efficiency),
         decode=_decode_fit(model, attention_keys, efficiency),
-        kv_bytes=distinct([row.kv for row in rows], lambda form: form.bytes_per_element),
+        kv_bytes=Gather(row.kv for row in rows)(_bytes),
         weights=WeightBytes(
-            attention=distinct(attention_formats, lambda form: form.bytes_per_element),
-            dense=distinct([row.weights for row in rows], lambda form: form.bytes_per_element),
-            experts=distinct([row.experts for row in rows], lambda form: form.bytes_per_element),
+            attention=Gather(attention_formats)(_bytes),
+            dense=Gather(row.weights for row in rows)(_bytes),
+            experts=Gather(row.experts for row in rows)(_bytes),
         ),
     )
 
@@ -167,6 +168,10 @@ def kernel_estimates(model: Model, row: ReplicaRow) -> Estimate:
     return found
 
 
+def _bytes(form: NumberFormat) -> float:
+    return form.bytes_per_element
+
+
 def _kernels(weights: NumberFormat, activations: NumberFormat) -> Kernels:
     kernels = weights.kernels_for(activations.id)
     if kernels is None:
@@ -180,76 +185,76 @@ def _expert_kernels(row: ReplicaRow) -> Kernels:
 
 
 def _peaks(rows: Sequence[ReplicaRow], precisions: Iterable[Precision]) -> Floats:
-    return np.array(
-        [row.accelerator.peak_flop_per_s[precision] for row, precision in zip(rows, precisions, strict=True)],
-        dtype=np.float64,
-    )
+    wanted = [(row.accelerator.id, precision) for row, precision in zip(rows, precisions, strict=True)]
+    parts = {row.accelerator.id: row.accelerator for row in rows}
+    peaks = {(part, precision): parts[part].peak_flop_per_s[precision] for part, precision in set(wanted)}
+    return np.array([peaks[key] for key in wanted], dtype=np.float64)
 
 
 def _gemm_fit(
     rows: Sequence[ReplicaRow], kernels: Sequence[Kernels], formats: Sequence[NumberFormat], tables: EfficiencyTables
 ) -> GemmFit:
-    constants = [tables.gemm[kernel.gemm] for kernel in kernels]
+    constants = Gather(tables.gemm[kernel.gemm] for kernel in kernels)
     return GemmFit(
-        launch_s=distinct(constants, lambda fit: fit.launch_s),
-        compute_efficiency=distinct(constants, lambda fit: fit.compute_efficiency),
-        bandwidth_efficiency=distinct(constants, lambda fit: fit.bandwidth_efficiency),
-        serial_s_per_inner=distinct(constants, lambda fit: fit.serial_s_per_inner),
-        activation_traffic_factor=distinct(constants, lambda fit: fit.activation_traffic_factor),
-        occupancy_exponent=distinct(constants, lambda fit: fit.occupancy_exponent),
-        wave_exponent=distinct(constants, lambda fit: fit.wave_exponent),
+        launch_s=constants(lambda fit: fit.launch_s),
+        compute_efficiency=constants(lambda fit: fit.compute_efficiency),
+        bandwidth_efficiency=constants(lambda fit: fit.bandwidth_efficiency),
+        serial_s_per_inner=constants(lambda fit: fit.serial_s_per_inner),
+        activation_traffic_factor=constants(lambda fit: fit.activation_traffic_factor),
+        occupancy_exponent=constants(lambda fit: fit.occupancy_exponent),
+        wave_exponent=constants(lambda fit: fit.wave_exponent),
         flop_per_s=_peaks(rows, (kernel.gemm_precision for kernel in kernels)),
-        weight_bytes=distinct(formats, lambda form: form.bytes_per_element),
+        weight_bytes=Gather(formats)(_bytes),
     )
 
 
 def _expert_fit(rows: Sequence[ReplicaRow], tables: EfficiencyTables) -> ExpertFit:
     kernels = [_expert_kernels(row) for row in rows]
-    constants = [tables.experts[kernel.experts] for kernel in kernels]
+    constants = Gather(tables.experts[kernel.experts] for kernel in kernels)
     return ExpertFit(
-        launch_s=distinct(constants, lambda fit: fit.launch_s),
-        compute_efficiency=distinct(constants, lambda fit: fit.compute_efficiency),
-        bandwidth_efficiency=distinct(constants, lambda fit: fit.bandwidth_efficiency),
-        padding_rows_per_expert=distinct(constants, lambda fit: fit.padding_rows_per_expert),
-        hot_rank_imbalance=distinct(constants, lambda fit: fit.hot_rank_imbalance),
-        touched_exponent=distinct(constants, lambda fit: fit.touched_exponent),
-        traffic_factor=distinct(constants, lambda fit: fit.traffic_factor),
-        routed_token_s=distinct(constants, lambda fit: fit.routed_token_s),
+        launch_s=constants(lambda fit: fit.launch_s),
+        compute_efficiency=constants(lambda fit: fit.compute_efficiency),
+        bandwidth_efficiency=constants(lambda fit: fit.bandwidth_efficiency),
+        padding_rows_per_expert=constants(lambda fit: fit.padding_rows_per_expert),
+        hot_rank_imbalance=constants(lambda fit: fit.hot_rank_imbalance),
+        touched_exponent=constants(lambda fit: fit.touched_exponent),
+        traffic_factor=constants(lambda fit: fit.traffic_factor),
+        routed_token_s=constants(lambda fit: fit.routed_token_s),
         flop_per_s=_peaks(rows, (kernel.experts_precision for kernel in kernels)),
-        weight_bytes=distinct([row.experts for row in rows], lambda form: form.bytes_per_element),
+        weight_bytes=Gather(row.experts for row in rows)(_bytes),
     )
 
 
 def _context_fit(model: Model, keys: Sequence[str], tables: EfficiencyTables) -> ContextFit:
     by_key = tables.context_latent if is_latent(model) else tables.context_attention
-    constants = [by_key[key] for key in keys]
+    constants = Gather(by_key[key] for key in keys)
     return ContextFit(
-        launch_s=distinct(constants, lambda fit: fit.launch_s),
-        compute_efficiency=distinct(constants, lambda fit: fit.compute_efficiency * _head_factor(model, fit)),
-        wave_exponent=distinct(constants, lambda fit: fit.wave_exponent),
-        serial_s_per_key=distinct(constants, lambda fit: fit.serial_s_per_key),
-        traffic_factor=distinct(constants, lambda fit: fit.traffic_factor),
+        launch_s=constants(lambda fit: fit.launch_s),
+        compute_efficiency=constants(lambda fit: fit.compute_efficiency * _head_factor(model, fit)),
+        wave_exponent=constants(lambda fit: fit.wave_exponent),
+        serial_s_per_key=constants(lambda fit: fit.serial_s_per_key),
+        traffic_factor=constants(lambda fit: fit.traffic_factor),
     )
 
 
 def _decode_fit(model: Model, keys: Sequence[str], tables: EfficiencyTables) -> DecodeFit | DecodeLatentFit:
     if is_latent(model):
-        latent = [tables.decode_latent[key] for key in keys]
+        latent = Gather(tables.decode_latent[key] for key in keys)
         return DecodeLatentFit(
-            launch_s=distinct(latent, lambda fit: fit.launch_s),
-            compute_efficiency=distinct(latent, lambda fit: fit.compute_efficiency),
-            bandwidth_efficiency=distinct(latent, lambda fit: fit.bandwidth_efficiency),
-            sequence_s=distinct(latent, lambda fit: fit.sequence_s),
-            least_heads=distinct(latent, lambda fit: fit.least_heads),
-            cache_ramp_s=distinct(latent, lambda fit: fit.cache_ramp_s),
+            launch_s=latent(lambda fit: fit.launch_s),
+            compute_efficiency=latent(lambda fit: fit.compute_efficiency),
+            bandwidth_efficiency=latent(lambda fit: fit.bandwidth_efficiency),
+            sequence_s=latent(lambda fit: fit.sequence_s),
+            least_heads=latent(lambda fit: fit.least_heads),
+            cache_ramp_s=latent(lambda fit: fit.cache_ramp_s),
         )
-    constants = [tables.decode_attention[key] for key in keys]
+    constants = Gather(tables.decode_attention[key] for key in keys)
     return DecodeFit(
-        launch_s=distinct(constants, lambda fit: fit.launch_s),
-        compute_efficiency=distinct(constants, lambda fit: fit.compute_efficiency),
-        bandwidth_efficiency=distinct(constants, lambda fit: fit.bandwidth_efficiency * _decode_head_factor(model, fit)),
-        unit_s_per_sequence_kv_head=distinct(constants, lambda fit: fit.unit_s_per_sequence_kv_head),
-        unit_s_per_sequence_head=distinct(constants, lambda fit: fit.unit_s_per_sequence_head),
+        launch_s=constants(lambda fit: fit.launch_s),
+        compute_efficiency=constants(lambda fit: fit.compute_efficiency),
+        bandwidth_efficiency=constants(lambda fit: fit.bandwidth_efficiency * _decode_factor(model, fit)),
+        unit_s_per_sequence_kv_head=constants(lambda fit: fit.unit_s_per_sequence_kv_head),
+        unit_s_per_sequence_head=constants(lambda fit: fit.unit_s_per_sequence_head),
     )
 
 
@@ -259,6 +264,6 @@ def _head_factor(model: Model, fit: ContextAttentionConstants) -> float:
     return factors[min(factors, key=lambda size: abs(size - model.head_dim))]
 
 
-def _decode_head_factor(model: Model, fit: DecodeAttentionConstants) -> float:
+def _decode_factor(model: Model, fit: DecodeAttentionConstants) -> float:
     """Decode kernels were fitted at head sizes 64 and 128; the nearest applies."""
     return fit.head_64_factor if model.head_dim < 96 else 1.0

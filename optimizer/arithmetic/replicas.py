@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalog.models import Model
 from optimizer.arithmetic.arrays import Floats, Integers, map_arrays
+from optimizer.arithmetic.floor import step_floor_block
 from optimizer.arithmetic.memory import (
     kv_bytes_per_token,
     kv_bytes_per_token_and_layer,
@@ -18,7 +19,6 @@ from optimizer.arithmetic.memory import (
 )
 from optimizer.arithmetic.replica_rows import Fits
 from optimizer.arithmetic.roofline import PartRates
-from optimizer.arithmetic.floor import step_floor_block
 from optimizer.arithmetic.step import Load, step_block
 from optimizer.arithmetic.step_coefficients import EngineCosts, StepCoefficients, Wiring, step_coefficients
 from optimizer.arithmetic.step_times import MemorySplit, Resource
@@ -171,7 +171,8 @@ class Replicas:
                 values[rows if len(values) > 1 else slice(None), columns] for values in flat
             )
             load = Load(tokens, sequences, prefix, decoding, context, not skip_prefill, not skip_decode)
-            coefficients = map_arrays(self.coefficients, partial(_rows, rows=rows))
+            whole = rows == slice(0, self.count)
+            coefficients = self.coefficients if whole else map_arrays(self.coefficients, partial(_rows, rows=rows))
             result[rows, columns] = law(self.model, coefficients, load)
         return result.reshape(shape)
 

@@ -1,7 +1,8 @@
 """Matrix multiplies as rooflines with tile, wave and launch terms.
 
     tile = 64 rows if M ≤ 64 else 128;  m = ⌈M/tile⌉;  W = m·⌈N/128⌉/multiprocessors
-    t = launch + serial·K + max(2·m·tile·N·K/(peak·e_c)·rounding, N·K·w/(bandwidth·e_b)) + (c·2·M·K + 2·M·N)/(0.8·bandwidth)
+    t = launch + serial·K + max(2·m·tile·N·K/(peak·e_c)·rounding, N·K·w/(bandwidth·e_b))
+        + (c·2·M·K + 2·M·N)/(0.8·bandwidth)
     rounding = (⌈W⌉/W)^wave if W > 1 else (1/W)^occupancy
 
 for M tokens, N outputs, K inner, w bytes per weight. Below one wave ⌈W⌉ = 1, so both cases are powers of ⌈W⌉/W. The
@@ -87,9 +88,7 @@ def gemms(shapes: Sequence[Shape], rates: PartRates) -> Gemms:
         fit, bandwidth = shape.fit, rates.memory_bytes_per_s
         multiplies = shape.outputs * shape.inner
         rows.append(column(shape.repeats * 2.0 * multiplies / (fit.flop_per_s * fit.compute_efficiency)))
-        weights.append(
-            column(shape.repeats * multiplies * fit.weight_bytes / (bandwidth * fit.bandwidth_efficiency))
-        )
+        weights.append(column(shape.repeats * multiplies * fit.weight_bytes / (bandwidth * fit.bandwidth_efficiency)))
         waves.append(column(np.ceil(shape.outputs / TILE_COLUMNS) / multiprocessors))
         occupancy.append(column(np.where(rounded, fit.occupancy_exponent, 0.0)))
         wave.append(column(np.where(rounded, fit.wave_exponent, 0.0)))
@@ -190,9 +189,7 @@ def experts(
     traffic = fit.traffic_factor * ACTIVATION_BYTES * hot_rows * (2.0 * hidden + matrices * share)
     return Experts(
         fixed_s=column(layers * fit.launch_s),
-        token_s=column(
-            layers * (fit.routed_token_s * active + traffic / (ACTIVATION_BANDWIDTH_SHARE * bandwidth))
-        ),
+        token_s=column(layers * (fit.routed_token_s * active + traffic / (ACTIVATION_BANDWIDTH_SHARE * bandwidth))),
         row_s=column(layers * 2.0 * multiplies / (fit.flop_per_s * fit.compute_efficiency)),
         hot_rows=column(hot_rows),
         padding_rows=column(fit.padding_rows_per_expert),

@@ -19,9 +19,9 @@ from optimizer.arithmetic.collectives import (
 )
 from optimizer.arithmetic.replica_rows import (
     Estimate,
+    Gather,
     PhysicsTables,
     ReplicaRow,
-    distinct,
     kernel_estimates,
     kernel_fits,
     part_rates,
@@ -53,15 +53,15 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         raise ValueError("dp_attention and ep must divide tp, and a stage needs a layer")
     rates, fits = part_rates(rows), kernel_fits(model, rows, tables)
     wiring, wiring_estimates = _wiring(model, rows, CollectiveIndex.of(tables.efficiency))
-    engines = [row.engine for row in rows]
-    blocks = {engine.kv_block_tokens for engine in engines}
+    blocks = {row.engine.kv_block_tokens for row in rows}
+    engines = Gather(row.engine for row in rows)
     if len(blocks) > 1:
         raise ValueError(f"engines with different KV blocks in one set of keys: {sorted(blocks)}")
     costs = EngineCosts(
-        kernel_scale=distinct(engines, lambda engine: engine.kernel_scale),
-        step_s=distinct(engines, lambda engine: engine.step_s),
-        sequence_s=distinct(engines, lambda engine: engine.sequence_s),
-        layer_s=distinct(engines, lambda engine: engine.layer_s),
+        kernel_scale=engines(lambda engine: engine.kernel_scale),
+        step_s=engines(lambda engine: engine.step_s),
+        sequence_s=engines(lambda engine: engine.sequence_s),
+        layer_s=engines(lambda engine: engine.layer_s),
     )
     estimates = _kernel_estimates(model, rows)
     return Replicas(
@@ -74,17 +74,17 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         fits=fits,
         wiring=wiring,
         engine=costs,
-        memory_fraction=distinct(engines, lambda engine: engine.memory_fraction),
-        overhead_bytes=distinct(engines, lambda engine: engine.overhead_bytes),
+        memory_fraction=engines(lambda engine: engine.memory_fraction),
+        overhead_bytes=engines(lambda engine: engine.overhead_bytes),
         kv_block_tokens=blocks.pop(),
-        host_s=distinct(engines, lambda engine: engine.host_s),
-        own_prefill_factor=distinct(engines, lambda engine: engine.own_prefill_factor),
-        prefill_factor=distinct(engines, lambda engine: engine.prefill_factor),
-        prefill_event_s=distinct(engines, lambda engine: engine.prefill_event_s),
-        interference=distinct(engines, lambda engine: engine.interference),
-        extra_steps=distinct(engines, lambda engine: engine.extra_steps),
-        burst_share=distinct(engines, lambda engine: engine.burst_share),
-        prefill_chunk_tokens=distinct(engines, lambda engine: engine.prefill_chunk_tokens),
+        host_s=engines(lambda engine: engine.host_s),
+        own_prefill_factor=engines(lambda engine: engine.own_prefill_factor),
+        prefill_factor=engines(lambda engine: engine.prefill_factor),
+        prefill_event_s=engines(lambda engine: engine.prefill_event_s),
+        interference=engines(lambda engine: engine.interference),
+        extra_steps=engines(lambda engine: engine.extra_steps),
+        burst_share=engines(lambda engine: engine.burst_share),
+        prefill_chunk_tokens=engines(lambda engine: engine.prefill_chunk_tokens),
         estimates=_integers([(a | b).value for a, b in zip(estimates, wiring_estimates, strict=True)]),
         coefficients=step_coefficients(model, tp, pp, ep, dp_attention, rates, fits, wiring, costs),
     )
@@ -114,27 +114,28 @@ def _wiring(model: Model, rows: Sequence[ReplicaRow], index: CollectiveIndex) ->
             known[key] = all_reduce_time(index, row.accelerator, row.link, row.engine.library, ranks, p2p=row.p2p)
         return known[key]
 
-    stage = [reduce_time(row, row.tp) for row in rows]
-    attention = [reduce_time(row, row.tp // row.dp_attention if row.dp_attention > 1 else 1) for row in rows]
-    exchange = [_exchange(model, row, index) for row in rows]
+    stages = [reduce_time(row, row.tp) for row in rows]
+    groups = [reduce_time(row, row.tp // row.dp_attention if row.dp_attention > 1 else 1) for row in rows]
+    exchanges = [_exchange(model, row, index) for row in rows]
+    stage, group, exchange = Gather(stages), Gather(groups), Gather(exchanges)
     hop_launch, hop_bytes_per_s = _hops(rows)
     wiring = Wiring(
-        stage_launch_s=distinct(stage, lambda time: time.launch_s),
-        stage_ramp_s=distinct(stage, lambda time: time.ramp_s),
-        stage_ramp_bytes=distinct(stage, lambda time: time.ramp_bytes),
-        stage_bytes_per_s=distinct(stage, lambda time: time.bytes_per_s),
-        attention_launch_s=distinct(attention, lambda time: time.launch_s),
-        attention_ramp_s=distinct(attention, lambda time: time.ramp_s),
-        attention_ramp_bytes=distinct(attention, lambda time: time.ramp_bytes),
-        attention_bytes_per_s=distinct(attention, lambda time: time.bytes_per_s),
-        exchange_launch_s=distinct(exchange, lambda time: time.launch_s),
-        exchange_s_per_element=distinct(exchange, lambda time: time.s_per_routed_element),
+        stage_launch_s=stage(lambda time: time.launch_s),
+        stage_ramp_s=stage(lambda time: time.ramp_s),
+        stage_ramp_bytes=stage(lambda time: time.ramp_bytes),
+        stage_bytes_per_s=stage(lambda time: time.bytes_per_s),
+        attention_launch_s=group(lambda time: time.launch_s),
+        attention_ramp_s=group(lambda time: time.ramp_s),
+        attention_ramp_bytes=group(lambda time: time.ramp_bytes),
+        attention_bytes_per_s=group(lambda time: time.bytes_per_s),
+        exchange_launch_s=exchange(lambda time: time.launch_s),
+        exchange_s_per_element=exchange(lambda time: time.s_per_routed_element),
         hop_launch_s=hop_launch,
         hop_bytes_per_s=hop_bytes_per_s,
     )
     estimates = []
-    for row, whole, group, experts in zip(rows, stage, attention, exchange, strict=True):
-        ruled = whole.estimated or group.estimated or experts.estimated
+    for row, whole, part, experts in zip(rows, stages, groups, exchanges, strict=True):
+        ruled = whole.estimated or part.estimated or experts.estimated
         found = Estimate.COLLECTIVE if ruled else Estimate.NONE
         estimates.append(found | (Estimate.PIPELINE_HOP if row.pp > 1 else Estimate.NONE))
     return wiring, estimates

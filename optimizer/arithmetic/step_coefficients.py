@@ -80,8 +80,10 @@ class EngineCosts:
 
 @dataclass(frozen=True)
 class StepCoefficients:
-    """One step of K rows: `rank_gemms` see the tokens of one attention group, `stage_gemms` and experts all tokens,
-    `prefill_gemms` the prompt tokens of one group, `head` the sequences. Attention is one layer. Columns are (K, 1).
+    """One step of K rows, columns (K, 1).
+
+    `rank_gemms` see the tokens of one attention group, `stage_gemms` and experts all tokens, `prefill_gemms` the
+    prompt tokens of one group, `head` the sequences. `context` and `decode` are one layer, all else all layers.
     """
 
     rank_gemms: Gemms
@@ -241,9 +243,7 @@ def _context(model: Model, ranks: Floats, rates: PartRates, fits: Fits) -> Conte
 def _decode(model: Model, ranks: Floats, rates: PartRates, fits: Fits) -> DecodeAttention | DecodeLatentAttention:
     heads = model.heads / ranks
     if isinstance(fits.decode, DecodeFit):
-        return decode_attention(
-            fits.decode, rates, heads, _kv_heads(model, ranks), model.head_dim, fits.kv_bytes
-        )
+        return decode_attention(fits.decode, rates, heads, _kv_heads(model, ranks), model.head_dim, fits.kv_bytes)
     return decode_latent_attention(
         fits.decode,
         rates,
@@ -256,8 +256,9 @@ def _decode(model: Model, ranks: Floats, rates: PartRates, fits: Fits) -> Decode
 
 
 def _reduces_per_step(model: Model, tp: Integers, dp_attention: Integers, exchanged: np.ndarray) -> Floats:
-    """Whole-stage all-reduces of a step: two a layer; with attention data parallelism an all-gather and a
-    reduce-scatter instead, and none in expert layers that exchange tokens directly.
+    """Whole-stage all-reduces of a step: two a layer.
+
+    Attention data parallelism gathers and scatters instead, and not in expert layers that exchange tokens directly.
     """
     gathered_layers = np.where(exchanged, model.dense_layers, model.layers)
     times = np.where(dp_attention > 1, 2.0 * HALF_REDUCE_SHARE * gathered_layers, 2.0 * model.layers)

@@ -144,4 +144,4 @@ class StepTimes(Protocol):
         """The rows `indices`, in that order."""
 
     def scaled(self, resource: Resource, factor: float | Floats) -> Self:
-        """The same keys on hypothetical parts with `factor` times as much of one resource."""
+        """The same keys on hypothetical parts with `factor` times as much of one resource, one or a factor per key."""

@@ -14,7 +14,7 @@ import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FILE_NAME = "silicon_sample_public.csv"
@@ -65,6 +65,11 @@ class PredictionCase:
     concurrency: float
     measured_ttft_s: float
     measured_tpot_s: float
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The row as a case file holds it."""
+        return {name: str(value) for name, value in asdict(self).items()}
 
 
 def read_silicon(measured: Path) -> tuple[PredictionCase, ...]:
@@ -153,13 +158,17 @@ def agreement(predicted: Sequence[float | None], measured: Sequence[float]) -> A
 
     Raises ValueError if nothing was predicted.
     """
-    logs = [
-        math.log(value / truth) for value, truth in zip(predicted, measured, strict=True) if value is not None
-    ]
+    logs = [math.log(value / truth) for value, truth in zip(predicted, measured, strict=True) if value is not None]
     if not logs:
         raise ValueError("no case was predicted")
     sizes = sorted(abs(log) for log in logs)
-    return Agreement(len(measured), len(logs), _quantile(sizes, 0.5), _quantile(sizes, 0.9), _quantile(sorted(logs), 0.5))
+    return Agreement(
+        cases=len(measured),
+        predicted=len(logs),
+        median_log_error=_quantile(sizes, 0.5),
+        p90_log_error=_quantile(sizes, 0.9),
+        median_log_bias=_quantile(sorted(logs), 0.5),
+    )
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

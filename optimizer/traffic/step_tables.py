@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from optimizer.arithmetic.step_times import StepTimes
 from optimizer.traffic.workload_bins import WorkloadBins
 
+Floats = NDArray[np.float64]
+
 # Powers of two and 1.5 times them; the largest is the largest max_num_seqs that the search offers.
-SEQUENCES: NDArray[np.float64] = np.array(
+SEQUENCES: Floats = np.array(
     [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], dtype=np.float64
 )
 # A chunk is never smaller than one KV block, however many decoding sequences share the budget.
@@ -31,8 +33,8 @@ class DecodeTables:
     mean step, so it is both the floor of `evaluate` and the bound of the search.
     """
 
-    decode_s: NDArray[np.float64]
-    fluid_s: NDArray[np.float64]
+    decode_s: Floats
+    fluid_s: Floats
 
 
 def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
@@ -54,10 +56,10 @@ def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
 def prefill_increments(
     step_times: StepTimes,
     bins: WorkloadBins,
-    token_budget: NDArray[np.float64],
-    decode_s: NDArray[np.float64],
-    sequences: NDArray[np.float64] = SEQUENCES,
-) -> NDArray[np.float64]:
+    token_budget: Floats,
+    decode_s: Floats,
+    sequences: Floats = SEQUENCES,
+) -> Floats:
     """Time that the prefill of one prompt adds to the steps that carry it, (R, G, J) seconds.
 
     A prompt of s new tokens goes in m = ⌈s/c⌉ equal chunks of at most c = budget − sequences tokens; a chunk's
@@ -88,8 +90,18 @@ def prefill_increments(
 
 
 def prefill_chunks(
-    bins: WorkloadBins, token_budget: NDArray[np.float64], sequences: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    bins: WorkloadBins, token_budget: Floats, sequences: Floats
+) -> Floats:
     """Number of steps that the prefill of a prompt takes, (R, G, J), beside `sequences` (R or 1, G) decoding."""
     largest_chunk = np.maximum(token_budget[:, None] - sequences, SMALLEST_CHUNK_TOKENS)
     return np.ceil(bins.new_tokens[:, None, :] / largest_chunk[:, :, None])
+
+
+def at_sequences(table: Floats, sequences: Floats) -> Floats:
+    """Linear interpolation of a table (R, G) at a number of sequences (R,); constant beyond the last node."""
+    right = np.clip(np.searchsorted(SEQUENCES, sequences), 1, len(SEQUENCES) - 1)
+    rows = np.arange(len(table))
+    low, high = SEQUENCES[right - 1], SEQUENCES[right]
+    share = np.clip((sequences - low) / (high - low), 0.0, 1.0)
+    interpolated: Floats = table[rows, right - 1] + share * (table[rows, right] - table[rows, right - 1])
+    return interpolated

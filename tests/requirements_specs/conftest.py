@@ -9,6 +9,47 @@ from requirements_specs.serving import ServingSpec
 
 MODELS = ("llama-3.1-8b", "llama-3.1-70b", "deepseek-v3")
 PARTS = ("h100-sxm-80gb", "h100-pcie-80gb", "h100-nvl-94gb", "a100-sxm-80gb", "a100-pcie-80gb")
+FULL = """\
+kind: serving
+name: chat
+model: meta-llama/Llama-3.1-70B-Instruct
+objective: cheapest
+risk: 20 %
+workload:
+  request_rate: 600 rpm
+  prompt_tokens: {mean: 512 tokens, p99: 1.5k tokens}
+  output_tokens:
+    - {tokens: 100, share: 40 %}
+    - {tokens: 200 tokens, share: 0.6}
+  prefix_cache_hit: 30 %
+  peak_factor: 1.5
+slo:
+  ttft: {p99: 200 ms, p50: 100 ms}
+  e2e: {mean: 5 s}
+budget:
+  usd_per_hour: $60/h
+  usd_per_month: $40k/month
+  usd_per_million_output_tokens: $0.60/M tokens
+inventory:
+  providers: [AWS, lambda]
+  regions: us-east-1
+  tiers: [on_demand, spot]
+  accelerators: [H100_SXM, h100-sxm-80gb, h100-pcie-80gb]
+  exclude_offers: [lambda/gpu_8x_h100_sxm5/global/on_demand]
+  max_accelerators: 64
+  estimated_parts: true
+  undated: true
+formats: {weights: [bf16, fp8], activations: bf16, kv: [fp8]}
+layout:
+  tp: 4
+  pp: [2, 1]
+  ep: {max: 8}
+  dp_attention: {min: 2}
+  accelerators_per_replica: {min: 2, max: 8}
+engines: [vllm]
+pools: mixed
+availability: {spare_replicas: 1, load_cap: 70 %}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +97,9 @@ def minimal() -> str:
         "  prompt_tokens: 512 tokens\n"
         "  output_tokens: 200 tokens\n"
     )
+
+
+@pytest.fixture(scope="session")
+def full() -> str:
+    """A spec with every key."""
+    return FULL

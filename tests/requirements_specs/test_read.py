@@ -1,19 +1,12 @@
 import json
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requirements_specs.errors import (
-    InvalidSpecError,
-    MalformedSpecError,
-    SpecError,
-    UnreadableSpecError,
-)
+from requirements_specs.errors import InvalidSpecError, SpecError
 from requirements_specs.known import KnownNames
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.read import read_spec, spec_from_text
@@ -23,51 +16,9 @@ from requirements_specs.serving import IntegerChoice, ServingSpec
 Read = Callable[[str], ServingSpec]
 Refused = Callable[[str], str]
 
-FULL = """\
-kind: serving
-name: chat
-model: meta-llama/Llama-3.1-70B-Instruct
-objective: cheapest
-risk: 20 %
-workload:
-  request_rate: 600 rpm
-  prompt_tokens: {mean: 512 tokens, p99: 1.5k tokens}
-  output_tokens:
-    - {tokens: 100, share: 40 %}
-    - {tokens: 200 tokens, share: 0.6}
-  prefix_cache_hit: 30 %
-  peak_factor: 1.5
-slo:
-  ttft: {p99: 200 ms, p50: 100 ms}
-  e2e: {mean: 5 s}
-budget:
-  usd_per_hour: $60/h
-  usd_per_month: $40k/month
-  usd_per_million_output_tokens: $0.60/M tokens
-inventory:
-  providers: [AWS, lambda]
-  regions: us-east-1
-  tiers: [on_demand, spot]
-  accelerators: [H100_SXM, h100-sxm-80gb, h100-pcie-80gb]
-  exclude_offers: [lambda/gpu_8x_h100_sxm5/global/on_demand]
-  max_accelerators: 64
-  estimated_parts: true
-  undated: true
-formats: {weights: [bf16, fp8], activations: bf16, kv: [fp8]}
-layout:
-  tp: 4
-  pp: [2, 1]
-  ep: {max: 8}
-  dp_attention: {min: 2}
-  accelerators_per_replica: {min: 2, max: 8}
-engines: [vllm]
-pools: mixed
-availability: {spare_replicas: 1, load_cap: 70 %}
-"""
 
-
-def test_every_key_is_read(read: Read) -> None:
-    spec = read(FULL)
+def test_every_key_is_read(read: Read, full: str) -> None:
+    spec = read(full)
     assert spec.name == "chat"
     assert spec.model == "llama-3.1-70b"
     assert spec.risk == 0.2
@@ -102,7 +53,11 @@ def test_every_key_is_read(read: Read) -> None:
     assert spec.layout.accelerators_per_replica == IntegerChoice(least=2, greatest=8)
     assert spec.availability.spare_replicas == 1
     assert spec.availability.load_cap == 0.7
-    assert [assumption.key for assumption in spec.assumed] == ["workload.arrivals", "workload.lengths"]
+    assert [(assumption.key, assumption.value) for assumption in spec.assumed] == [
+        ("workload.arrivals", "Poisson"),
+        ("workload.lengths", "prompt and output independent"),
+        ("inventory.accelerators", "h100-sxm-80gb"),
+    ]
 
 
 def test_what_was_not_stated_is_listed(read: Read, minimal: str) -> None:
@@ -184,7 +139,11 @@ BAD_VALUES = [
     ("inventory: {regions: us-east-9}\n", "7:22: inventory.regions: unknown region", "did you mean: us-east-1"),
     ("inventory: {accelerators: [h100]}\n", "7:28: inventory.accelerators[0]: unknown accelerator", "h100-nvl-94gb"),
     ("inventory: {accelerators: [a100-80gb, 'A100 80GB']}\n", "7:39: inventory.accelerators[1]: ambiguous", "sxm"),
-    ("inventory: {exclude_offers: [lambda/x]}\n", "7:30: inventory.exclude_offers[0]: unknown offer", "did you mean"),
+    (
+        "inventory: {exclude_offers: [lambda/x]}\n",
+        "7:30: inventory.exclude_offers[0]: unknown offer",
+        "allowed: lambda/gpu_8x",
+    ),
     ("inventory: {max_accelerators: 0}\n", "7:31: inventory.max_accelerators: not a possible count", "at least 1"),
     ("inventory: {undated: yes}\n", "7:22: inventory.undated: neither true nor false", "did you mean: true"),
     ("inventory: {undated: [true]}\n", "7:22: inventory.undated: one value is needed", "read: a list"),
@@ -231,7 +190,11 @@ BAD_WORKLOADS = [
         "4:19: workload.prompt_tokens.mean: no distribution",
         "allowed: a mean between",
     ),
-    ("prompt_tokens: {p95: 9 tokens}", "4:19: workload.prompt_tokens.p95: unknown key", "did you mean: p9"),
+    (
+        "prompt_tokens: {p95: 9 tokens}",
+        "4:19: workload.prompt_tokens.p95: unknown key",
+        "did you mean: p50 or p90 or p99",
+    ),
     ("prompt_tokens: {p50: 2,000 tokens}", "4:24: workload.prompt_tokens.p50: a bare number", "without a comma"),
     ("prompt_tokens: []", "4:3: workload.prompt_tokens: the shares do not sum to 1", "read: 0 rows"),
     ("prompt_tokens: [{tokens: 5, share: 0.9}]", "4:3: workload.prompt_tokens: the shares do not", "sum 0.9"),
@@ -278,100 +241,21 @@ def test_all_problems_come_in_one_go_in_the_files_order(read: Read, minimal: str
 
 def test_many_problems_are_counted(refused: Refused) -> None:
     message = refused("kind: serving\n" + "".join(f"key{i}: 1\n" for i in range(50)))
-    assert message.count("unknown key") + 2 >= 20 > message.count("\nand")
-    assert message.endswith("more of them")
-
-
-MALFORMED = [
-    ("", "1:1: the file is empty"),
-    ("# nothing\n", "1:1: the file is empty"),
-    ("~\n", "1:1: the file is empty"),
-    ("- a\n", "1:1: not a mapping"),
-    ("just words\n", "1:1: not a mapping"),
-    ("kind: serving\nmodel: [a\n", "3:1: not valid YAML"),
-    ("kind: serving\n\tmodel: a\n", "2:1: not valid YAML"),
-    ("kind: serving\nmodel: 'a\n", "3:1: not valid YAML"),
-    ("kind: serving\nmodel: \x07\n", "2:8: not valid YAML"),
-    ("kind: serving\n---\nkind: serving\n", "2:1: a second document"),
-    ("a: &a [x]\nb: *a\n", "2:4: a YAML alias"),
-    ("a: !!python/name:os.system x\n", "1:4: a YAML tag"),
-    ("? [a]\n: b\n", "1:3: a key that is a list or a mapping"),
-    ("a: " + "[" * 200 + "]" * 200, "1:23: nested too deeply"),
-    ("[" * 100_000, "1:"),
-    ("a: [" + "x, " * 60_000 + "]", "1:150004: too many values"),
-]
-
-
-@pytest.mark.parametrize(("text", "first"), MALFORMED, ids=range(len(MALFORMED)))
-def test_malformed_files_name_the_place(read: Read, text: str, first: str) -> None:
-    with pytest.raises(MalformedSpecError) as error:
-        read(text)
-    assert str(error.value).startswith(f"chat.yaml:{first}")
-    assert len(str(error.value)) < 500
-
-
-def test_an_anchor_bomb_is_refused_at_once(read: Read) -> None:
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
-    start = time.perf_counter()
-    with pytest.raises(MalformedSpecError, match="2:10: a YAML alias"):
-        read(bomb)
-    assert time.perf_counter() - start < 0.5
-
-
-def test_a_large_file_is_refused_before_it_is_parsed(tmp_path: Path, names: KnownNames) -> None:
-    path = tmp_path / "large.yaml"
-    with path.open("wb") as file:
-        file.truncate(50_000_000)
-    start = time.perf_counter()
-    with pytest.raises(UnreadableSpecError, match="larger than 1 MB"):
-        read_spec(path, names)
-    assert time.perf_counter() - start < 0.5
-
-
-def test_unreadable_paths_are_named(tmp_path: Path, names: KnownNames) -> None:
-    with pytest.raises(UnreadableSpecError, match=r"missing\.yaml: cannot be read: No such file"):
-        read_spec(tmp_path / "missing.yaml", names)
-    with pytest.raises(UnreadableSpecError, match="cannot be read: Is a directory"):
-        read_spec(tmp_path, names)
-    with pytest.raises(UnreadableSpecError, match="cannot be read"):
-        read_spec(Path("a\0b"), names)
-    if os.geteuid() != 0:
-        locked = tmp_path / "locked.yaml"
-        locked.touch(mode=0)
-        with pytest.raises(UnreadableSpecError, match="cannot be read: Permission denied"):
-            read_spec(locked, names)
-
-
-def test_text_that_is_not_utf_8_names_the_byte(tmp_path: Path, names: KnownNames) -> None:
-    path = tmp_path / "latin.yaml"
-    path.write_bytes("kind: serving\nname: caf\xe9\n".encode("latin-1"))
-    with pytest.raises(UnreadableSpecError, match=r"latin\.yaml:2:10: not UTF-8 text\n    read: byte 0xe9"):
-        read_spec(path, names)
-
-
-@settings(max_examples=300, deadline=None)
-@given(data=st.binary(max_size=400))
-@example(data=b"\xff\xfe")
-@example(data=b"{" * 5000)
-@example(data=b"a: " * 3000)
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, names: KnownNames, data: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.yaml"
-    path.write_bytes(data)
-    with pytest.raises(SpecError) as error:
-        read_spec(path, names)
-    assert str(error.value).isprintable() or "\n" in str(error.value)
+    assert message.count("chat.yaml:") == 20
+    assert message.endswith("and 32 more of them")
 
 
 PIECES = st.one_of(
-    st.sampled_from(list("[]{},:&*!|>'\"%@`#-?\n\t 0") + ["null", "1e999", "-", "9" * 30, "\ud7ff", "$", "ms", "true", "[]"]),
+    st.sampled_from("[]{},:&*!|>'\"%@`#-?\n\t 0"),
+    st.sampled_from(("null", "1e999", "9" * 30, "$", "ms", "true", "[]", "0 %", "- ")),
     st.text(max_size=3),
 )
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.data())
-def test_a_damaged_spec_is_read_or_refused(read: Read, data: st.DataObject) -> None:
-    text = FULL
+def test_a_damaged_spec_is_read_or_refused(read: Read, full: str, data: st.DataObject) -> None:
+    text = full
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(start + 12, len(text))))

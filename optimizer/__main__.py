@@ -1,0 +1,5 @@
+"""`python -m optimizer` is `roofplan`."""
+
+from optimizer.cli import main
+
+main()

@@ -1,0 +1,123 @@
+"""`roofplan solve` and `roofplan predict`, the options of `roofplan` itself, and its entry point."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optimizer.cli import catalog
+from optimizer.cli.exits import ExitCode, exit_codes, report_bug
+from optimizer.version import VERSION
+
+app = typer.Typer(
+    name="roofplan",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(catalog.app, name="catalog")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"roofplan {VERSION}")
+        raise typer.Exit(ExitCode.ANSWERED)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The cheapest serving design that meets the requirements, proved.
+
+    Exit codes: 0 answered, 2 bad input, 3 proved infeasible, 4 stopped before a proof, 1 a bug.
+    """
+
+
+@app.command()
+def solve(
+    spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the cheapest design for a specification, and prove it."""
+    started = time.perf_counter()
+    with exit_codes():
+        from optimizer.search.solvers import preload
+
+        preload()  # first, so that the import of CP-SAT runs beside the search
+
+        from datetime import date
+
+        from catalog.read import load
+        from optimizer.errors import QuestionError
+        from optimizer.names import known_names
+        from requirements_specs.read import read_spec
+
+        snapshot = load()
+        spec = read_spec(spec_file, known_names(snapshot))
+
+        from optimizer.outcome import Status
+        from optimizer.report import outcome_of
+        from optimizer.solve import answer
+
+        try:
+            found = answer(spec, snapshot)
+        except QuestionError as error:
+            raise QuestionError(f"{spec_file}: {error}") from None
+        outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())
+        if as_json:
+            typer.echo(outcome.model_dump_json(indent=2))
+        else:
+            from optimizer.deliver.console import render, report_console
+
+            report_console().print(render(outcome, spec, str(spec_file)))
+        codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
+        raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))
+
+
+@app.command()
+def predict(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.csv", help="Designs that exist, a row each.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.csv", help="Where to write the rows, predicted.")],
+    as_json: AsJson = False,
+) -> None:
+    """Predict latency, throughput and memory of designs that exist."""
+    with exit_codes():
+        from dataclasses import asdict
+
+        from catalog.read import load
+        from optimizer.predict import predict_file
+
+        snapshot = load()
+        summary = predict_file(cases, out, snapshot)
+        if as_json:
+            counts = asdict(summary)
+            typer.echo(json.dumps({"schema_version": 1, **counts, "out": str(out), "catalog_hash": snapshot.hash}))
+        else:
+            typer.echo(
+                f"{summary.rows:,} rows: {summary.ok:,} predicted, {summary.does_not_fit:,} do not fit, "
+                f"{summary.unsupported:,} unsupported; written to {out}"
+            )
+
+
+def main() -> None:
+    """Run the command of this process; nothing that a command raises is shown as a traceback."""
+    sys.excepthook = report_bug
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the reader of a pipe does
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without × or ≤ still gets its report
+    # Not app(): that would put typer's own hook in place of ours.
+    typer.main.get_command(app)(prog_name="roofplan")

@@ -1,0 +1,113 @@
+"""The report of one answer, for a terminal or a file: at most 30 lines of 100 columns, the verdict first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from shlex import quote
+
+from rich.console import Console
+from rich.text import Text
+
+from optimizer.deliver import design_sections, infeasible_sections, proof_sections, wall_sections
+from optimizer.deliver.figures import dollars
+from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
+from optimizer.outcome import Cost, Design, Outcome, Predicted, Status
+from requirements_specs.restate import restate
+from requirements_specs.serving import ServingSpec
+
+# Longer assumptions come last, so that a cut page shows as many as it can.
+_LONGEST_ASSUMPTION = 24
+_FEWEST_ASKED = 3
+_FEWEST_ASSUMED = 2
+
+
+def report_console() -> Console:
+    """A console on standard output: plain text unless that is a terminal and NO_COLOR is not set."""
+    return Console(
+        width=PAGE_WIDTH,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def render(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
+    """The report; `source_name` is the path of the specification as the reader would type it."""
+    if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
+        return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, source_name)
+    return _not_found(outcome, spec, source_name)
+
+
+def _found(
+    outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, source_name: str
+) -> Text:
+    pool = design.pools[0]
+    proved = ("proved cheapest", "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    verdict = Text.assemble(
+        (design_sections.machines_text(pool), "bold"), " · ", (f"{dollars(cost.usd_per_hour)}/h", "bold"), " · ", proved
+    )
+    answer = (
+        (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
+        (design_sections.predicted(prediction, spec),),
+        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
+        (
+            proof_sections.runners_up(outcome),
+            proof_sections.proof(outcome),
+            proof_sections.allowances(outcome, "nothing cheaper"),
+            proof_sections.warnings(outcome),
+            _next(source_name),
+        ),
+    )
+    return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
+    infeasible = outcome.status is Status.INFEASIBLE
+    words = "No design meets this specification · proved infeasible" if infeasible else "Stopped before an answer"
+    why = (
+        (infeasible_sections.wall(outcome), infeasible_sections.illegal(outcome)),
+        (infeasible_sections.remedies(outcome, spec),),
+    )
+    answer = (
+        *(why if infeasible else ()),
+        (
+            proof_sections.allowances(outcome, "still no design"),
+            proof_sections.proof(outcome),
+            proof_sections.warnings(outcome),
+            _next(source_name),
+        ),
+    )
+    return page(Text(words, "bold red"), (_question(outcome, spec, answer), *answer))
+
+
+def _question(
+    outcome: Outcome, spec: ServingSpec, answer: Sequence[Sequence[Section]]
+) -> tuple[Section, Section]:
+    """What was asked and assumed, in the room that the answer leaves."""
+    room = PAGE_LINES - 1 - sum(height(group) for group in answer)
+    asked = _asked(spec, max(_FEWEST_ASKED, room - _FEWEST_ASSUMED))
+    return asked, _assumed(outcome, max(_FEWEST_ASSUMED, min(room - height([asked]), _FEWEST_ASSUMED + 1)))
+
+
+def _asked(spec: ServingSpec, most_lines: int) -> Section:
+    traffic, lengths, *rest = restate(spec)
+    pieces = [piece for line in (traffic, *rest, lengths) for piece in line.split("; ")]
+    return packed("Asked", [f"{spec.name}: {pieces[0]}", *pieces[1:]], most_lines)
+
+
+def _assumed(outcome: Outcome, most_lines: int) -> Section:
+    """The assumptions in short; a specification goes from the general to the particular, so the last come first."""
+    short, long = [], []
+    for each in reversed(outcome.assumed):
+        key = each.key.rpartition(".")[2]
+        text = f"no {key}" if each.value == "false" else f"{key} {each.value}"
+        (long if len(text) > _LONGEST_ASSUMPTION else short).append(text)
+    return packed("Assumed", [*short, *long], most_lines, "dim")
+
+
+def _next(source_name: str) -> Section:
+    """The command to go on with; it stays on one line, however long the path is."""
+    return Section("Next", (Text(f"roofplan solve {quote(source_name)} --json"),))

@@ -1,0 +1,49 @@
+"""Numbers as people read them: three significant digits, money with cents, the unit beside."""
+
+from requirements_specs.quantity import Dimension, format_quantity
+
+DIGITS = 3
+BAR_CELLS = 20
+GIB = 2**30
+_FULL, _EMPTY = "█", "·"
+
+
+def duration(seconds: float) -> str:
+    """`0.1874` -> `187 ms`."""
+    return format_quantity(seconds, Dimension.TIME, DIGITS)
+
+
+def data(number_of_bytes: float) -> str:
+    """`7.12e10` -> `71.2 GB`; whole GiB, as memory is built, stay exact: `80 GiB`."""
+    return format_quantity(number_of_bytes, Dimension.BYTES, None if number_of_bytes % GIB == 0 else DIGITS)
+
+
+def request_rate(per_second: float) -> str:
+    """`13.072` -> `13.1 req/s`."""
+    return format_quantity(per_second, Dimension.REQUEST_RATE, DIGITS)
+
+
+def dollars(value: float) -> str:
+    """`17461.6` -> `$17,461.60`; below a dollar three significant digits, so that a token's price does not vanish."""
+    if 0 < abs(value) < 1:
+        return format_quantity(value, Dimension.MONEY_PER_HOUR, DIGITS).removesuffix("/h")
+    return f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}"
+
+
+def percent(share: float) -> str:
+    """`0.834` -> `83 %`, `0.061` -> `6.1 %`."""
+    hundredths = 100 * share
+    return f"{hundredths:.0f} %" if abs(hundredths) >= 9.95 else f"{hundredths:.1f} %"
+
+
+def signed_percent(share: float) -> str:
+    """`0.061` -> `+6.1 %`, `-0.2` -> `−20 %`."""
+    return f"{'−' if share < 0 else '+'}{percent(abs(share))}"
+
+
+def bar(share: float) -> str:
+    """A bar of `BAR_CELLS` cells, filled to `share`; what is not nothing shows at least one cell."""
+    filled = min(BAR_CELLS, round(BAR_CELLS * share))
+    if share > 0:
+        filled = max(1, filled)
+    return _FULL * filled + _EMPTY * (BAR_CELLS - filled)

@@ -1,0 +1,81 @@
+"""Why there is nothing cheaper: what loses and by how much, the ledger, and what other terms would cost."""
+
+from __future__ import annotations
+
+from optimizer.deliver.design_sections import layout_text
+from optimizer.deliver.figures import dollars, signed_percent
+from optimizer.deliver.page import GLUE, Section, listed, packed
+from optimizer.outcome import Allowance, Objective, Outcome, RunnerUp, Scope, SearchOut
+
+
+def runners_up(outcome: Outcome) -> Section:
+    """The next designs and what they lack."""
+    if not outcome.runners_up:
+        return packed("Next best", ["nothing else meets the requirements"], 1)
+    return listed("Next best", [_runner_up(each) for each in outcome.runners_up], 2)
+
+
+def _runner_up(other: RunnerUp) -> str:
+    formats = f"{other.formats.weights} {layout_text(other.layout)}"
+    return f"{dollars(other.usd_per_hour)}/h {other.accelerator} {formats}: {other.why_not}"
+
+
+def proof(outcome: Outcome) -> Section:
+    """Objective against bound, what became of every candidate, and what was searched."""
+    claim = _claim(outcome.objective, outcome.search)
+    if claim is None:
+        claim = "no candidate is left" if outcome.proved else "the search stopped before an answer"
+    return packed("Proof", (_ledger(outcome.search), claim, f"scope: {_scope(outcome.scope)}"), 4)
+
+
+def _claim(objective: Objective, search: SearchOut) -> str | None:
+    if objective.value is None:
+        return None
+    if objective.value == objective.bound:
+        return f"objective = bound = {dollars(objective.value)}/h ({search.solver})"
+    bound = "none" if objective.bound is None else f"{dollars(objective.bound)}/h"
+    return f"objective {dollars(objective.value)}/h > bound {bound} ({search.solver})"
+
+
+def _ledger(search: SearchOut) -> str:
+    parts = (
+        (search.illegal, "illegal"),
+        (search.bounded, "bounded"),
+        (search.refused, "refused"),
+        (search.dominated, "dominated"),
+        (search.optimal, "optimal"),
+        (search.tied, "tied"),
+    )
+    terms = f" +{GLUE}".join(f"{rows:,}{GLUE}{what}" for rows, what in parts)
+    return f"{search.candidates:,} candidates = {terms}"
+
+
+def _scope(scope: Scope) -> str:
+    admitted = ("estimated parts", scope.estimated_parts), ("undated prices", scope.undated)
+    return ", ".join(
+        [
+            " or ".join(scope.engines),
+            f"{' or '.join(scope.formats)} weights",
+            f"{scope.pools} pools",
+            *(f"{'with' if allowed else 'no'} {what}" for what, allowed in admitted),
+        ]
+    )
+
+
+def allowances(outcome: Outcome, none: str) -> Section:
+    """Costs under other terms; `none` says what a missing cost means."""
+    return packed("Otherwise", [_allowance(each, outcome, none) for each in outcome.allowances], 2)
+
+
+def _allowance(allowance: Allowance, outcome: Outcome, none: str) -> str:
+    if allowance.usd_per_hour is None:
+        return f"{allowance.change}: {none}"
+    text = f"{allowance.change}: {dollars(allowance.usd_per_hour)}/h"
+    if outcome.cost is None:
+        return text
+    return f"{text} ({signed_percent(allowance.usd_per_hour / outcome.cost.usd_per_hour - 1.0)})"
+
+
+def warnings(outcome: Outcome) -> Section:
+    """What the reader should doubt."""
+    return listed("Warning", outcome.warnings, 1)

@@ -1,0 +1,76 @@
+"""Which wall stops the design from being cheaper: bars and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from catalog.walls import WallFamily
+from optimizer.deliver.figures import bar, percent, signed_percent
+from optimizer.deliver.page import Section, packed
+from optimizer.outcome import Outcome, WallOut
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How a family is shown: the wall whose utilisation stands for it, and of what that is a share."""
+
+    wall: str
+    share_of: str
+
+
+HEADLINES = {
+    WallFamily.MEMORY_CAPACITY: Headline("memory-capacity", "of memory"),
+    WallFamily.MEMORY_BANDWIDTH: Headline("memory-bandwidth", "of the step"),
+    WallFamily.NETWORK: Headline("communication", "of the step"),
+    WallFamily.COMPUTE: Headline("compute", "of the step"),
+    WallFamily.DOLLARS: Headline("economic-cost", "of the budget"),
+}
+WHY = {
+    WallFamily.MEMORY_CAPACITY: "no room for the KV cache of more requests beside the weights",
+    WallFamily.MEMORY_BANDWIDTH: "each decode step reads the weights and every running KV cache",
+    WallFamily.NETWORK: "the accelerators of a replica wait for each other's results",
+    WallFamily.COMPUTE: "prompts and large batches keep the matrix units busy",
+    WallFamily.DOLLARS: "the smallest design on sale at this price carries more than is asked",
+    WallFamily.LATENCY_FLOOR: "launch, host and hop times fill most of the tightest limit; no hardware shortens them",
+}
+_NAME_WIDTH = 17
+_SHARE_WIDTH = 13
+_BINDING_STYLE = "bold yellow"
+
+
+def wall_name(family: WallFamily) -> str:
+    """`memory bandwidth`."""
+    return family.value.replace("-", " ")
+
+
+def walls(outcome: Outcome) -> Section:
+    """How full the five families are, and how many more requests a tenth more of each would carry."""
+    by_id = {wall.id: wall for wall in outcome.walls}
+    binding = {outcome.binding_wall, *outcome.also_binding}
+    lines = [
+        _bar_line(family, headline, by_id[headline.wall], family.value in binding)
+        for family, headline in HEADLINES.items()
+        if headline.wall in by_id
+    ]
+    return Section("Walls", tuple(lines))
+
+
+def _bar_line(family: WallFamily, headline: Headline, wall: WallOut, binds: bool) -> Text:
+    used = wall.utilization
+    share = f"{'–':>5} {'':<{_SHARE_WIDTH}}" if used is None else f"{percent(used):>5} {headline.share_of:<{_SHARE_WIDTH}}"
+    gain = "" if wall.gain_of_10_percent is None else f"10 % more: {signed_percent(wall.gain_of_10_percent)} req/s"
+    line = f"{wall_name(family):<{_NAME_WIDTH}}{bar(used or 0.0)} {share} {gain:<24}{'◄ binds' if binds else ''}"
+    return Text(line.rstrip(), _BINDING_STYLE if binds else "")
+
+
+def binds(outcome: Outcome) -> Section:
+    """The headline wall in words, and the walls beside it."""
+    if outcome.binding_wall is None:
+        return Section("Binds", ())
+    family = WallFamily(outcome.binding_wall)
+    pieces = [f"{wall_name(family)}: {WHY[family]}"]
+    if others := ", ".join(wall_name(WallFamily(name)) for name in outcome.also_binding):
+        pieces.append(f"behind it {others}" if family is WallFamily.DOLLARS else f"{others} with it")
+    return packed("Binds", pieces, 2)

@@ -1,0 +1,39 @@
+"""THE evaluation: every number about a candidate comes from here.
+
+It builds the columns that the solver sees, and it verifies the design that the solver returns: "declared feasible"
+and "feasible when re-evaluated" are one computation. `evaluate` gives the figures under any load, `meets` decides
+requirements under open arrivals.
+"""
+
+from optimizer.evaluate.bound import key_rate_bound, rate_bound
+from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
+from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
+from optimizer.evaluate.requirements import LOWEST_RATE_PER_S, highest_rate, largest_ratio, meets
+from optimizer.evaluate.state import Question, State, first_token, mean_state, own_first_token_s, statistic_of
+
+__all__ = [
+    "KV_SHARE_PER_DEVIATION",
+    "LOWEST_RATE_PER_S",
+    "Candidates",
+    "Closed",
+    "Evaluation",
+    "Load",
+    "Offline",
+    "Open",
+    "Physics",
+    "Question",
+    "State",
+    "Static",
+    "evaluate",
+    "first_token",
+    "highest_rate",
+    "key_rate_bound",
+    "largest_ratio",
+    "mean_state",
+    "meets",
+    "own_first_token_s",
+    "prepare",
+    "rate_bound",
+    "statistic_of",
+    "tabulate",
+]

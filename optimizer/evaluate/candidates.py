@@ -1,0 +1,88 @@
+"""Candidates with the step-time tables that the traffic laws read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.arithmetic.step_times import StepTimes
+from optimizer.traffic.step_tables import SEQUENCES, DecodeTables, decode_tables, prefill_increments
+from optimizer.traffic.workload_bins import WorkloadBins
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+# Share of the KV cache that one standard deviation of the step time's error takes with it (DESIGN rule 8).
+KV_SHARE_PER_DEVIATION = 0.05
+
+
+@dataclass(frozen=True)
+class Physics:
+    """K physics keys beside one workload: everything that neither the rate nor the engine limits change.
+
+    step_deviation (K,): standard deviation of the logarithm of the step time. increments: prefill tables that were
+    asked for before, by key and largest useful token budget; a memo, never part of a result.
+    """
+
+    step_times: StepTimes
+    bins: WorkloadBins
+    decode: DecodeTables
+    step_deviation: Floats
+    increments: dict[tuple[int, float], Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def slowdown(self, keys: Integers, deviations: float) -> Floats:
+        """Factor on the step times of the given keys in a scenario, (R,)."""
+        return np.exp(self.step_deviation[keys] * deviations)
+
+    def kv_tokens_per_pipeline(self, keys: Integers, deviations: float) -> Floats:
+        """KV cache of one pipeline in a scenario, tokens, (R,)."""
+        usable = self.step_times.kv_capacity_tokens[keys] / self.step_times.pp[keys]
+        return usable * (1.0 - KV_SHARE_PER_DEVIATION * deviations)
+
+
+def prepare(step_times: StepTimes, bins: WorkloadBins, step_deviation: Floats) -> Physics:
+    """Tabulate the decode steps of all keys."""
+    return Physics(step_times, bins, decode_tables(step_times, bins), step_deviation)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """R rows (physics key, token budget, max_num_seqs) with their prefill tables.
+
+    increment_s (R, G, J): prefill increments, before any scenario.
+    """
+
+    physics: Physics
+    keys: Integers
+    token_budget: Floats
+    max_num_seqs: Floats
+    increment_s: Floats
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.keys)
+
+    def take(self, rows: Integers | Bools) -> Candidates:
+        """The given rows."""
+        return Candidates(
+            self.physics, self.keys[rows], self.token_budget[rows], self.max_num_seqs[rows], self.increment_s[rows]
+        )
+
+
+def tabulate(physics: Physics, keys: Integers, token_budget: Floats, max_num_seqs: Floats) -> Candidates:
+    """Candidates with the prefill tables that their token budgets ask for."""
+    useful = np.minimum(token_budget, physics.bins.new_tokens.max() + SEQUENCES[-1])
+    wanted = list(zip(keys.tolist(), useful.tolist(), strict=True))
+    missing = sorted(set(wanted) - physics.increments.keys())
+    if missing:
+        missing_keys = np.array([key for key, _ in missing], dtype=np.int64)
+        missing_budget = np.array([budget for _, budget in missing])
+        step_times = physics.step_times.take(missing_keys)
+        tables = prefill_increments(step_times, physics.bins, missing_budget, physics.decode.decode_s[missing_keys])
+        tables = step_times.prefill_factor[:, None, None] * tables + step_times.prefill_event_s[:, None, None]
+        physics.increments.update(zip(missing, tables, strict=True))
+    increment_s = np.stack([physics.increments[row] for row in wanted])
+    return Candidates(physics, keys, token_budget, max_num_seqs, increment_s)

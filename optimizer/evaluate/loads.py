@@ -1,0 +1,137 @@
+"""Replicas under one of four loads: open arrivals, a closed loop, everything queued at once, or one static batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_loop, offline, static
+from optimizer.arithmetic.step_times import StepTimes
+from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
+from optimizer.evaluate.state import Question, first_token, mean_state
+from optimizer.traffic.percentiles import TPOT_TAIL_FACTOR
+from optimizer.traffic.step_tables import SEQUENCES
+from optimizer.traffic.workload_bins import constant_lengths
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Open:
+    """Poisson arrivals at one replica, per second, (R,)."""
+
+    rate_per_s: Floats
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Clients of one replica that each wait for their answer, and the requests of the whole run; (R,) both."""
+
+    concurrency: Floats
+    requests: Floats
+
+
+@dataclass(frozen=True)
+class Offline:
+    """Every request queued at the start: the largest throughput."""
+
+
+@dataclass(frozen=True)
+class Static:
+    """One batch of requests that starts and runs to its end together, (R,)."""
+
+    batch: Floats
+
+
+Load = Open | Closed | Offline | Static
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of R replicas, (R,) each; percentiles of TTFT are None where the load defines none.
+
+    fits: weights and the load's least KV cache fit. steady: arrivals stay below the capacity; always, unless the load
+    is open. resident: requests that run at once. Figures of a row that does not fit or is not steady mean nothing.
+    """
+
+    fits: Bools
+    steady: Bools
+    ttft_mean_s: Floats
+    ttft_p50_s: Floats | None
+    ttft_p99_s: Floats | None
+    tpot_mean_s: Floats
+    tpot_p99_s: Floats
+    e2e_mean_s: Floats
+    output_tokens_per_s: Floats
+    resident: Floats
+
+
+def evaluate(
+    step_times: StepTimes, shape: LoadShape, load: Load, step_deviation: Floats, deviations: float
+) -> Evaluation:
+    """Figures of replicas, one row each with its own constant lengths.
+
+    Args:
+        step_times: R replicas.
+        shape: their prompt and output lengths, (R,) each.
+        load: what arrives.
+        step_deviation: standard deviation of the logarithm of the step time, (R,).
+        deviations: the scenario; 0 is the point prediction.
+
+    """
+    capacity = step_times.kv_capacity_tokens * (1.0 - KV_SHARE_PER_DEVIATION * deviations)
+    request = shape.prompt_tokens + shape.output_tokens
+    needed = load.batch * request if isinstance(load, Static) else request
+    fits = capacity >= needed
+    if isinstance(load, Open):
+        return _open(step_times, shape, load, step_deviation, deviations, fits)
+    scenario = Scenario(np.exp(step_deviation * deviations), np.where(fits, capacity, needed))
+    match load:
+        case Closed():
+            times = closed_loop(step_times, shape, load.concurrency, load.requests, scenario)
+        case Offline():
+            times = offline(step_times, shape, scenario)
+        case Static():
+            times = static(step_times, shape, load.batch, scenario)
+    return _evaluation(times, None, None, fits, np.ones_like(fits))
+
+
+def _open(
+    step_times: StepTimes, shape: LoadShape, load: Open, step_deviation: Floats, deviations: float, fits: Bools
+) -> Evaluation:
+    """Open arrivals, with the engine's own token budget and as many slots as the tables reach."""
+    bins = constant_lengths(shape.prompt_tokens, shape.output_tokens, shape.prefix_hit)
+    physics = prepare(step_times, bins, step_deviation)
+    rows = np.arange(step_times.count)
+    candidates = tabulate(physics, rows, step_times.prefill_chunk_tokens, np.full(len(rows), SEQUENCES[-1]))
+    state = mean_state(candidates, load.rate_per_s, Question((), 1.0, deviations))
+    steady = ~state.point.overloaded & (state.kv_tokens_needed <= state.kv_tokens)
+    law = first_token(candidates, state)
+    times = LoadTimes(
+        ttft_mean_s=law.mean_s,
+        tpot_mean_s=state.point.step_s,
+        e2e_mean_s=law.mean_s + np.maximum(bins.mean_output - 1.0, 0.0) * state.point.step_s,
+        output_tokens_per_s=load.rate_per_s * bins.mean_output,
+        resident=state.point.sequences,
+    )
+    return _evaluation(times, law.percentile(0.5), law.percentile(0.99), fits, steady)
+
+
+def _evaluation(
+    times: LoadTimes, ttft_p50_s: Floats | None, ttft_p99_s: Floats | None, fits: Bools, steady: Bools
+) -> Evaluation:
+    return Evaluation(
+        fits=fits,
+        steady=steady,
+        ttft_mean_s=times.ttft_mean_s,
+        ttft_p50_s=ttft_p50_s,
+        ttft_p99_s=ttft_p99_s,
+        tpot_mean_s=times.tpot_mean_s,
+        tpot_p99_s=TPOT_TAIL_FACTOR * times.tpot_mean_s,
+        e2e_mean_s=times.e2e_mean_s,
+        output_tokens_per_s=times.output_tokens_per_s,
+        resident=times.resident,
+    )

@@ -1,0 +1,116 @@
+"""Whether candidates meet their requirements, and up to which rate.
+
+`meets` and `largest_ratio` read the same laws; `meets` only stops early for candidates that a cheaper law already
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.arithmetic.arrays import map_arrays
+from optimizer.evaluate.bound import rate_bound
+from optimizer.evaluate.candidates import Candidates
+from optimizer.evaluate.state import (
+    Question,
+    State,
+    after_first_token,
+    first_token,
+    mean_state,
+    own_first_token_s,
+    statistic_of,
+)
+from optimizer.traffic.percentiles import tpot_factor
+from requirements_specs.requirement import LatencyLimit, Metric
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_RATE_BISECTIONS = 32
+# One request a month: waiting and sharing vanish, what is left is the time of one request alone.
+LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
+
+
+def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:
+    """Whether each candidate meets every requirement at its rate, (R,).
+
+    Stops early: walls and TPOT first, then the laws that need the transform.
+    """
+    state = mean_state(candidates, rate_per_s, question)
+    met = state.within_walls.copy()
+    for limit in question.limits:
+        if limit.metric is Metric.TPOT:
+            met &= tpot_factor(limit.statistic) * state.point.step_s <= limit.limit_s
+    waiting = [limit for limit in question.limits if limit.metric is not Metric.TPOT]
+    if not waiting:
+        return met
+    for test in (_may_hold, _hold):
+        alive = np.flatnonzero(met)
+        if not len(alive):
+            break
+        met[alive] = test(candidates.take(alive), map_arrays(state, lambda array: array[alive]), waiting)  # noqa: B023
+    return met
+
+
+def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether TTFT and E2E limits would hold if nobody waited; a refusal is exact, for no wait is negative."""
+    own_s = own_first_token_s(candidates, state)
+    share = candidates.physics.bins.prompt_share
+    met = np.ones(len(candidates), dtype=bool)
+    for limit in limits:
+        allowance = _allowance(limit, candidates, state)
+        probability = limit.statistic.probability
+        if probability is None:
+            met &= (own_s * share).sum(axis=1) <= allowance
+        else:
+            met &= ((own_s >= allowance[:, None]) * share).sum(axis=1) <= 1.0 - probability
+    return met
+
+
+def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
+    law = first_token(candidates, state)
+    met = np.ones(len(candidates), dtype=bool)
+    for limit in limits:
+        allowance = _allowance(limit, candidates, state)
+        probability = limit.statistic.probability
+        met &= law.mean_s <= allowance if probability is None else law.exceedance(allowance) <= 1.0 - probability
+    return met
+
+
+def _allowance(limit: LatencyLimit, candidates: Candidates, state: State) -> Floats:
+    """What a limit leaves for the first token, (R,)."""
+    return limit.limit_s - after_first_token(limit.metric, limit.statistic, candidates, state)
+
+
+def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:
+    """Largest predicted/limit over the latency limits, (R,), of candidates that meet them; 0 without limits."""
+    state = mean_state(candidates, rate_per_s, question)
+    ratio = np.zeros(len(candidates))
+    if not question.limits:
+        return ratio
+    law = first_token(candidates, state)
+    for limit in question.limits:
+        predicted = statistic_of(limit.metric, limit.statistic, candidates, state, law)
+        ratio = np.maximum(ratio, predicted / limit.limit_s)
+    return ratio
+
+
+def highest_rate(candidates: Candidates, question: Question) -> Floats:
+    """Highest arrival rate of one replica at which every requirement holds, (R,) per second; 0 if none.
+
+    A bisection on the logarithm of the rate between one request a month and the bound of the mean layer; the result
+    holds, a few parts in 10⁸ more may not.
+    """
+    lower = np.full(len(candidates), LOWEST_RATE_PER_S)
+    feasible = meets(candidates, lower, question)
+    upper = np.maximum(rate_bound(candidates, question), 2.0 * LOWEST_RATE_PER_S)
+    for _ in range(_RATE_BISECTIONS):
+        middle = np.sqrt(lower * upper)
+        met = meets(candidates, middle, question)
+        lower = np.where(met, middle, lower)
+        upper = np.where(met, upper, middle)
+    return np.where(feasible, lower, 0.0)

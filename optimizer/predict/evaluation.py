@@ -1,0 +1,102 @@
+"""Cases put to the evaluation, all of one model and one kind of load at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.read import Snapshot
+from optimizer.arithmetic.loads import LoadShape
+from optimizer.arithmetic.replica_rows import Estimate
+from optimizer.arithmetic.serving import build_replicas
+from optimizer.evaluate import Closed, Load, Offline, Open, evaluate
+from optimizer.predict.cases import Case, Clients, Rate
+from optimizer.question import STEP_DEVIATION, evidence_of
+
+Floats = NDArray[np.float64]
+
+# Ends of the central 90 % interval, in standard deviations; slower steps and a smaller KV cache go together.
+INTERVAL_DEVIATIONS = 1.6448536269514722
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Predictions of R deployments, (R,) each; a metric that a load does not define is None."""
+
+    ttft_mean_s: Floats
+    ttft_p50_s: Floats | None
+    ttft_p99_s: Floats | None
+    tpot_mean_s: Floats
+    tpot_p99_s: Floats
+    e2e_mean_s: Floats
+    output_tokens_per_s: Floats
+    output_tokens_per_s_per_accelerator: Floats
+    memory_bytes_per_accelerator: Floats
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Figures, and whether each deployment fits and stays below its capacity."""
+
+    figures: Figures
+    fits: NDArray[np.bool_]
+    steady: NDArray[np.bool_]
+
+
+def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float) -> Prediction:
+    """Predict cases of one model and one kind of load in a scenario of the step time's error."""
+    replicas = build_replicas(cases[0].model, [case.row for case in cases], snapshot)
+    deviation = np.array(
+        [
+            STEP_DEVIATION[evidence_of(case.row, Estimate(bits))]
+            for case, bits in zip(cases, replicas.estimates.tolist(), strict=True)
+        ]
+    )
+    shape = LoadShape(
+        _column(cases, lambda case: case.prompt_tokens),
+        _column(cases, lambda case: case.output_tokens),
+        _column(cases, lambda case: case.prefix_hit),
+    )
+    found = evaluate(replicas, shape, _load_of_one_replica(cases), deviation, deviations)
+    output = found.output_tokens_per_s * _column(cases, lambda case: case.replicas)
+    cached = (
+        found.resident
+        * (shape.prompt_tokens + shape.output_tokens / 2.0)
+        * replicas.kv_bytes_per_token
+        / replicas.accelerators
+    )
+    figures = Figures(
+        ttft_mean_s=found.ttft_mean_s,
+        ttft_p50_s=found.ttft_p50_s,
+        ttft_p99_s=found.ttft_p99_s,
+        tpot_mean_s=found.tpot_mean_s,
+        tpot_p99_s=found.tpot_p99_s,
+        e2e_mean_s=found.e2e_mean_s,
+        output_tokens_per_s=output,
+        output_tokens_per_s_per_accelerator=output / _column(cases, lambda case: case.accelerators),
+        memory_bytes_per_accelerator=replicas.memory.weights + replicas.memory.overhead + cached,
+    )
+    return Prediction(figures, found.fits, found.steady)
+
+
+def _load_of_one_replica(cases: Sequence[Case]) -> Load:
+    """The load of the deployment shared evenly by its replicas."""
+    loads = [(case.load, case.replicas) for case in cases]
+    match cases[0].load:
+        case Clients():
+            return Closed(
+                np.array([load.concurrency / count for load, count in loads if isinstance(load, Clients)]),
+                np.array([load.requests / count for load, count in loads if isinstance(load, Clients)]),
+            )
+        case Rate():
+            return Open(np.array([load.per_s / count for load, count in loads if isinstance(load, Rate)]))
+        case _:
+            return Offline()
+
+
+def _column(cases: Sequence[Case], value: Callable[[Case], float]) -> Floats:
+    """One number per case, (R,)."""
+    return np.array([value(case) for case in cases], dtype=np.float64)
