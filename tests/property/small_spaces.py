@@ -5,6 +5,7 @@ Prices come from a small set per accelerator, so that machines of different size
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -55,7 +56,16 @@ class Case:
 
     def __repr__(self) -> str:
         """What a person needs to rebuild the case; the catalog beside the offers is the packaged one."""
-        return f"Case(offers={self.snapshot.offers!r}, spec={self.spec!r})"
+        machines = ", ".join(
+            f"{offer.id} {offer.usd_micro_per_hour} {offer.scale_up}:{offer.scale_up_domain} p2p={offer.p2p:d} "
+            f"network={offer.network_bytes_per_s} {offer.price_date}"
+            for offer in self.snapshot.offers
+        )
+        return f"Case([{machines}], {self.spec.model_dump_json(exclude_defaults=True)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001
+        """Hypothesis would print every field of the whole catalog."""
+        printer.text(repr(self))
 
 
 def with_offers(offers: tuple[Offer, ...], snapshot: Snapshot | None = None) -> Snapshot:
