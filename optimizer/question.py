@@ -142,7 +142,16 @@ def without_caps(demand: Demand) -> Demand:
     return replace(demand, most_accelerators=None, most_usd_micro_per_hour=None)
 
 
-def more_allowed(spec: ServingSpec) -> ServingSpec:
-    """The same spec with estimated parts and undated prices allowed."""
-    inventory = spec.inventory.model_copy(update={"estimated_parts": True, "undated": True})
-    return spec.model_copy(update={"inventory": inventory})
+def more_allowed(spec: ServingSpec, snapshot: Snapshot) -> tuple[ServingSpec, Snapshot] | None:
+    """The spec with estimated parts and undated prices allowed, and the offers that this adds; None if it adds none."""
+    inventory = spec.inventory
+    added = tuple(
+        offer
+        for offer in admitted_offers(inventory, snapshot.offers)
+        if (offer.price_date is None and not inventory.undated)
+        or (snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED and not inventory.estimated_parts)
+    )
+    if not added:
+        return None
+    wider = inventory.model_copy(update={"estimated_parts": True, "undated": True})
+    return spec.model_copy(update={"inventory": wider}), snapshot.model_copy(update={"offers": added})

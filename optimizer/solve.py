@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
         binding=binding_wall(problem.physics, problem.question, problem.demand, found.design),
-        point_usd_micro=_least_cost(problem, question_at(spec, POINT_PREDICTION)),
+        point_usd_micro=_point_cost(spec, problem, found.design.usd_micro_per_hour),
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, found.design.usd_micro_per_hour),
     )
 
@@ -157,6 +157,12 @@ def _runners_up(space: CandidateSpace, columns: tuple[Column, ...]) -> tuple[Col
     return tuple(others[: DESIGNS_REPORTED - 1])
 
 
+def _point_cost(spec: ServingSpec, problem: Problem, usd_micro: int) -> int | None:
+    """Cost at the point prediction, which is no dearer than the design at a smaller risk."""
+    at_most = replace(problem.demand, most_usd_micro_per_hour=usd_micro)
+    return _least_cost(replace(problem, demand=at_most), question_at(spec, POINT_PREDICTION))
+
+
 def _least_cost(problem: Problem, question: Question) -> int | None:
     """Cost of the cheapest design under another scenario, micro-dollars per hour."""
     refinement = refine(problem.space, problem.physics, question, problem.demand, 1)
@@ -165,14 +171,14 @@ def _least_cost(problem: Problem, question: Question) -> int | None:
 
 def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> int | None:
     """Cost with estimated parts and undated prices allowed, where that is cheaper."""
-    wider = more_allowed(spec)
-    if wider == spec:
+    wider = more_allowed(spec, snapshot)
+    if wider is None:
         return None
-    problem = pose(wider, snapshot)
+    problem = pose(*wider)
     if isinstance(problem, Nothing):
         return None
-    cost = _least_cost(problem, problem.question)
-    return cost if cost is not None and cost < usd_micro else None
+    cheaper = replace(problem.demand, most_usd_micro_per_hour=usd_micro - 1)
+    return _least_cost(replace(problem, demand=cheaper), problem.question)
 
 
 def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:

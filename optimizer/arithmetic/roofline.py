@@ -6,8 +6,8 @@
     rounding = (⌈W⌉/W)^wave if W > 1 else (1/W)^occupancy
 
 for M tokens, N outputs, K inner, w bytes per weight. Below one wave ⌈W⌉ = 1, so both cases are powers of ⌈W⌉/W. The
-constants are fits to kernel times (catalog/data/efficiency/gemm.csv, experts.csv); equations checked against
-aiconfigurator-core 0.12.0 kernel tables with a median error of 6 to 12 %. A part without a multiprocessor count has
+constants are medians of fits to the kernel times of aiconfigurator-core 0.12.0 (catalog/data/efficiency/gemm.csv,
+experts.csv; the error on parts left out of a fit stands beside each). A part without a multiprocessor count has
 rounding 1.
 """
 

@@ -33,9 +33,16 @@ class Kind(StrEnum):
 
 @app.command("list")
 def list_entries(
-    kind: Annotated[Kind, typer.Argument(metavar="parts|models|offers", help="What to list; offers come cheapest first.", show_default=False)],
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            metavar="parts|models|offers", help="What to list; offers come cheapest first.", show_default=False
+        ),
+    ],
     match: Annotated[str, typer.Option(metavar="TEXT", help="Only ids that contain this.")] = "",
-    accelerator: Annotated[str | None, typer.Option(metavar="NAME", help="Only offers of this part, by id or alias.")] = None,
+    accelerator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only offers of this part, by id or alias.")
+    ] = None,
     provider: Annotated[str | None, typer.Option(metavar="NAME", help="Only offers of this provider.")] = None,
     region: Annotated[str | None, typer.Option(metavar="NAME", help="Only offers in this region.")] = None,
     tier: Annotated[str | None, typer.Option(metavar="NAME", help="Only on_demand or spot offers.")] = None,

@@ -12,14 +12,14 @@ from rich.text import Text
 from optimizer.deliver import design_sections, infeasible_sections, proof_sections, wall_sections
 from optimizer.deliver.figures import dollars
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
-from optimizer.outcome import Cost, Design, Outcome, Predicted, Status
+from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
 from requirements_specs.restate import restate
 from requirements_specs.serving import ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
 _LONGEST_ASSUMPTION = 24
 _FEWEST_ASKED = 3
-_FEWEST_ASSUMED = 2
+_MOST_ASSUMED = 3
 
 
 def report_console() -> Console:
@@ -83,29 +83,28 @@ def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
     return page(Text(words, "bold red"), (_question(outcome, spec, answer), *answer))
 
 
-def _question(
-    outcome: Outcome, spec: ServingSpec, answer: Sequence[Sequence[Section]]
-) -> tuple[Section, Section]:
+def _question(outcome: Outcome, spec: ServingSpec, answer: Sequence[Sequence[Section]]) -> tuple[Section, Section]:
     """What was asked and assumed, in the room that the answer leaves."""
     room = PAGE_LINES - 1 - sum(height(group) for group in answer)
-    asked = _asked(spec, max(_FEWEST_ASKED, room - _FEWEST_ASSUMED))
-    return asked, _assumed(outcome, max(_FEWEST_ASSUMED, min(room - height([asked]), _FEWEST_ASSUMED + 1)))
+    asked = _asked(spec, max(_FEWEST_ASKED, room - _MOST_ASSUMED))
+    return asked, _assumed(outcome, max(1, min(room - height([asked]), _MOST_ASSUMED)))
 
 
 def _asked(spec: ServingSpec, most_lines: int) -> Section:
-    traffic, lengths, *rest = restate(spec)
-    pieces = [piece for line in (traffic, *rest, lengths) for piece in line.split("; ")]
-    return packed("Asked", [f"{spec.name}: {pieces[0]}", *pieces[1:]], most_lines)
+    traffic, lengths, limits, *rest = restate(spec)
+    pieces = [piece for line in (traffic, limits, lengths, *rest) for piece in line.split("; ")]
+    return packed("Asked", [f"{spec.name}: {pieces[0]}", *pieces[1:]], most_lines, more=" … (all in the spec)")
 
 
 def _assumed(outcome: Outcome, most_lines: int) -> Section:
     """The assumptions in short; a specification goes from the general to the particular, so the last come first."""
-    short, long = [], []
-    for each in reversed(outcome.assumed):
-        key = each.key.rpartition(".")[2]
-        text = f"no {key}" if each.value == "false" else f"{key} {each.value}"
-        (long if len(text) > _LONGEST_ASSUMPTION else short).append(text)
-    return packed("Assumed", [*short, *long], most_lines, "dim")
+    items = [_assumption(each) for each in reversed(outcome.assumed)]
+    return packed("Assumed", sorted(items, key=lambda item: len(item) > _LONGEST_ASSUMPTION), most_lines, "dim")
+
+
+def _assumption(assumed: Assumed) -> str:
+    key = assumed.key.rpartition(".")[2]
+    return f"no {key}" if assumed.value == "false" else f"{key} {assumed.value}"
 
 
 def _next(source_name: str) -> Section:

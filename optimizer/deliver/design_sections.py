@@ -16,8 +16,8 @@ _INTERVAL_WIDTH = 22
 
 
 def layout_text(layout: LayoutOut) -> str:
-    """`TP4`, `TP8 PP2 EP8`; degrees of one are not spelled out."""
-    others = (("PP", layout.pp), ("EP", layout.ep), ("DP-attention ", layout.dp_attention))
+    """`TP4`, `TP8 PP2 EP8`; DP is that of attention, and degrees of one are not spelled out."""
+    others = (("PP", layout.pp), ("EP", layout.ep), ("DP", layout.dp_attention))
     return " ".join([f"TP{layout.tp}", *(f"{name}{degree}" for name, degree in others if degree > 1)])
 
 
@@ -75,7 +75,8 @@ def predicted(prediction: Predicted, spec: ServingSpec) -> Section:
     head = Text(f"{'':<{_METRIC_WIDTH}}{names}   {interval}{judged}".rstrip(), "dim")
     metrics = ((Metric.TTFT, prediction.ttft_s), (Metric.TPOT, prediction.tpot_s), (Metric.E2E, prediction.e2e_s))
     rows = [
-        Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec)}".rstrip()) for metric, latency in metrics
+        Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec)}".rstrip())
+        for metric, latency in metrics
     ]
     return Section("Predicted", (head, *rows))
 

@@ -27,8 +27,11 @@ class Section:
     lines: tuple[Text, ...]
 
 
-def packed(label: str, pieces: Iterable[str], most_lines: int, style: str = "") -> Section:
-    """Pieces joined by semicolons; a line breaks between two of them, within one only if it is wider than the page."""
+def packed(label: str, pieces: Iterable[str], most_lines: int, style: str = "", more: str = MORE) -> Section:
+    """Pieces joined by semicolons; a line breaks between two of them, within one only if it is wider than the page.
+
+    What does not fit into `most_lines` is cut, and `more` says where it stands.
+    """
     lines: list[str] = []
     for piece in pieces:
         if lines and len(lines[-1]) + len(piece) + len("; ;") <= TEXT_WIDTH:
@@ -38,8 +41,8 @@ def packed(label: str, pieces: Iterable[str], most_lines: int, style: str = "") 
             lines[-1] += ";"
         lines += wrap(piece, TEXT_WIDTH - len(";"), break_on_hyphens=False)
     if len(lines) > most_lines:
-        last = shorten(lines[most_lines - 1].rstrip(";"), TEXT_WIDTH - len(MORE), placeholder="")
-        lines = [*lines[: most_lines - 1], last + MORE]
+        last = shorten(lines[most_lines - 1].rstrip(";"), TEXT_WIDTH - len(more), placeholder="")
+        lines = [*lines[: most_lines - 1], last + more]
     return Section(label, tuple(Text(line.replace(GLUE, " "), style) for line in lines))
 
 

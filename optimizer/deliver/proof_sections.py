@@ -55,7 +55,7 @@ def _scope(scope: Scope) -> str:
     return ", ".join(
         [
             " or ".join(scope.engines),
-            f"{' or '.join(scope.formats)} weights",
+            f"{' or '.join(scope.formats) or 'no'} weights",
             f"{scope.pools} pools",
             *(f"{'with' if allowed else 'no'} {what}" for what, allowed in admitted),
         ]
@@ -73,6 +73,8 @@ def _allowance(allowance: Allowance, outcome: Outcome, none: str) -> str:
     text = f"{allowance.change}: {dollars(allowance.usd_per_hour)}/h"
     if outcome.cost is None:
         return text
+    if allowance.usd_per_hour == outcome.cost.usd_per_hour:
+        return f"{allowance.change}: the same"
     return f"{text} ({signed_percent(allowance.usd_per_hour / outcome.cost.usd_per_hour - 1.0)})"
 
 

@@ -14,10 +14,11 @@ from optimizer.outcome import Outcome, WallOut
 
 @dataclass(frozen=True)
 class Headline:
-    """How a family is shown: the wall whose utilisation stands for it, and of what that is a share."""
+    """How a family is shown: the wall whose utilisation stands for it, of what it is a share, or why there is none."""
 
     wall: str
     share_of: str
+    absent: str = "–"
 
 
 HEADLINES = {
@@ -25,7 +26,7 @@ HEADLINES = {
     WallFamily.MEMORY_BANDWIDTH: Headline("memory-bandwidth", "of the step"),
     WallFamily.NETWORK: Headline("communication", "of the step"),
     WallFamily.COMPUTE: Headline("compute", "of the step"),
-    WallFamily.DOLLARS: Headline("economic-cost", "of the budget"),
+    WallFamily.DOLLARS: Headline("economic-cost", "of the budget", "no budget is given"),
 }
 WHY = {
     WallFamily.MEMORY_CAPACITY: "no room for the KV cache of more requests beside the weights",
@@ -37,6 +38,7 @@ WHY = {
 }
 _NAME_WIDTH = 17
 _SHARE_WIDTH = 13
+_GAIN_WIDTH = 24
 _BINDING_STYLE = "bold yellow"
 
 
@@ -59,10 +61,10 @@ def walls(outcome: Outcome) -> Section:
 
 def _bar_line(family: WallFamily, headline: Headline, wall: WallOut, binds: bool) -> Text:
     used = wall.utilization
-    share = f"{'–':>5} {'':<{_SHARE_WIDTH}}" if used is None else f"{percent(used):>5} {headline.share_of:<{_SHARE_WIDTH}}"
+    share, of = (headline.absent, "") if used is None else (percent(used), headline.share_of)
     gain = "" if wall.gain_of_10_percent is None else f"10 % more: {signed_percent(wall.gain_of_10_percent)} req/s"
-    line = f"{wall_name(family):<{_NAME_WIDTH}}{bar(used or 0.0)} {share} {gain:<24}{'◄ binds' if binds else ''}"
-    return Text(line.rstrip(), _BINDING_STYLE if binds else "")
+    line = f"{wall_name(family):<{_NAME_WIDTH}}{bar(used or 0.0)} {share:>5} {of:<{_SHARE_WIDTH}} {gain:<{_GAIN_WIDTH}}"
+    return Text(f"{line}◄ binds", _BINDING_STYLE) if binds else Text(line.rstrip())
 
 
 def binds(outcome: Outcome) -> Section:
@@ -72,5 +74,5 @@ def binds(outcome: Outcome) -> Section:
     family = WallFamily(outcome.binding_wall)
     pieces = [f"{wall_name(family)}: {WHY[family]}"]
     if others := ", ".join(wall_name(WallFamily(name)) for name in outcome.also_binding):
-        pieces.append(f"behind it {others}" if family is WallFamily.DOLLARS else f"{others} with it")
+        pieces.append(f"then {others}" if family is WallFamily.DOLLARS else f"together with {others}")
     return packed("Binds", pieces, 2)

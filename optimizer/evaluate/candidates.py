@@ -72,10 +72,15 @@ class Candidates:
         )
 
 
+def useful_budget(bins: WorkloadBins, token_budget: Floats) -> Floats:
+    """The part of a token budget that changes a step: beyond it every prompt goes in one chunk, (R,)."""
+    useful: Floats = np.minimum(token_budget, bins.new_tokens.max() + SEQUENCES[-1])
+    return useful
+
+
 def tabulate(physics: Physics, keys: Integers, token_budget: Floats, max_num_seqs: Floats) -> Candidates:
     """Candidates with the prefill tables that their token budgets ask for."""
-    useful = np.minimum(token_budget, physics.bins.new_tokens.max() + SEQUENCES[-1])
-    wanted = list(zip(keys.tolist(), useful.tolist(), strict=True))
+    wanted = list(zip(keys.tolist(), useful_budget(physics.bins, token_budget).tolist(), strict=True))
     missing = sorted(set(wanted) - physics.increments.keys())
     if missing:
         missing_keys = np.array([key for key, _ in missing], dtype=np.int64)

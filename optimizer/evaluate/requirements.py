@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from optimizer.arithmetic.arrays import map_arrays
 from optimizer.evaluate.bound import rate_bound
-from optimizer.evaluate.candidates import Candidates
+from optimizer.evaluate.candidates import Candidates, useful_budget
 from optimizer.evaluate.state import (
     Question,
     State,
@@ -28,8 +28,9 @@ from requirements_specs.requirement import LatencyLimit, Metric
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
-_RATE_BISECTIONS = 32
+_RATE_BISECTIONS = 28
 # One request a month: waiting and sharing vanish, what is left is the time of one request alone.
 LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 
@@ -72,13 +73,23 @@ def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimi
 
 def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
-    law = first_token(candidates, state)
-    met = np.ones(len(candidates), dtype=bool)
+    first, same = _distinct_laws(candidates, state)
+    law = first_token(candidates.take(first), map_arrays(state, lambda array: array[first]))
+    met = np.ones(len(first), dtype=bool)
     for limit in limits:
-        allowance = _allowance(limit, candidates, state)
+        allowance = _allowance(limit, candidates, state)[first]
         probability = limit.statistic.probability
         met &= law.mean_s <= allowance if probability is None else law.exceedance(allowance) <= 1.0 - probability
-    return met
+    held: Bools = met[same]
+    return held
+
+
+def _distinct_laws(candidates: Candidates, state: State) -> tuple[Integers, Integers]:
+    """First row of each distinct law of TTFT, and the law of every row: budgets beyond the useful one share theirs."""
+    useful = useful_budget(candidates.physics.bins, candidates.token_budget)
+    identity = np.stack([candidates.keys.astype(np.float64), useful, state.point.rate_per_s], axis=1)
+    _, first, same = np.unique(identity, axis=0, return_index=True, return_inverse=True)
+    return first, same.reshape(-1)
 
 
 def _allowance(limit: LatencyLimit, candidates: Candidates, state: State) -> Floats:
@@ -92,10 +103,12 @@ def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question
     ratio = np.zeros(len(candidates))
     if not question.limits:
         return ratio
-    law = first_token(candidates, state)
+    first, same = _distinct_laws(candidates, state)
+    distinct, distinct_state = candidates.take(first), map_arrays(state, lambda array: array[first])
+    law = first_token(distinct, distinct_state)
     for limit in question.limits:
-        predicted = statistic_of(limit.metric, limit.statistic, candidates, state, law)
-        ratio = np.maximum(ratio, predicted / limit.limit_s)
+        predicted = statistic_of(limit.metric, limit.statistic, distinct, distinct_state, law)
+        ratio = np.maximum(ratio, predicted[same] / limit.limit_s)
     return ratio
 
 

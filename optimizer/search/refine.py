@@ -1,13 +1,14 @@
 """Bound and refine: the exact units of every placement that could be among the cheapest designs.
 
-Placements are taken in the order of their optimistic cost. A placement is evaluated once at the most units that are
-no dearer than the designs already found; only if that holds are its fewest units bisected. Every law is monotone in
-the rate, so a placement refused there is refused at every smaller, cheaper number. The search goes on through every
-placement whose bound equals the threshold, so that all ties are seen.
+A cost is guessed, and every placement whose optimistic cost is within it is evaluated once at the most units that it
+buys; only if that holds are its fewest units bisected. Every law is monotone in the rate, so a placement refused there
+is refused at every smaller, cheaper number. Too small a guess is raised; once enough designs are known, their cost
+takes its place. The search goes on through every placement whose bound equals that cost, so that all ties are seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from optimizer.evaluate import Physics, Question, meets, tabulate
 from optimizer.search.bounds import (
-    MOST_UNITS,
     Demand,
     most_units,
     rate_per_replica,
@@ -26,8 +26,11 @@ from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpa
 
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-FIRST_BLOCK = 24
+# Placements evaluated together; after each block the cost of the designs found so far prunes the next.
 BLOCK = 24
+# The first guesses of the cost, as powers of this over the cheapest bound; after them no cost is assumed.
+GUESS_GROWTH = 1.5
+GUESSES = 8
 
 
 @dataclass(frozen=True)
@@ -63,28 +66,50 @@ def refine(
     order = order[feasible_bound[order]]
 
     units = np.full((len(prices), len(TOKEN_BUDGETS)), -1, dtype=np.int64)
-    reached = np.zeros(len(prices), dtype=bool)
     best: dict[tuple[object, ...], int] = {}
-    start, size = 0, FIRST_BLOCK
-    while start < len(order):
-        threshold = _threshold(best, distinct_designs)
-        block = order[start : start + size]
-        if threshold is not None:
-            block = block[bound_usd_micro[block] <= threshold]
-            if not len(block):
+    for guess in _guesses(bound_usd_micro[order]):
+        waiting = order
+        while True:
+            limit = _lower(guess, _threshold(best, distinct_designs))
+            if limit is not None:
+                waiting = waiting[bound_usd_micro[waiting] <= limit]
+            if not len(waiting):
                 break
-        affordable = np.minimum(cap, most_units(space, demand, prices, threshold))
-        units[block] = _exact_units(space, physics, question, demand, block, least, affordable)
-        reached[block] = True
-        for placement in block.tolist():
-            found = units[placement][units[placement] > 0]
-            if len(found):
-                signature = design_signature(space, placement)
-                cost = int(prices[placement] * found.min())
-                best[signature] = min(cost, best.get(signature, cost))
-        start += len(block)
-        size = BLOCK
+            block, waiting = waiting[:BLOCK], waiting[BLOCK:]
+            affordable = np.minimum(cap, most_units(space, demand, prices, limit))
+            units[block] = _exact_units(space, physics, question, demand, block, least, affordable)
+            _note_costs(best, space, prices, units, block)
+        threshold = _threshold(best, distinct_designs)
+        if threshold is not None and (guess is None or threshold <= guess):
+            break
+    reached: Bools = np.all(units >= 0, axis=1)
     return Refinement(units, reached, feasible_bound, prices, _threshold(best, distinct_designs))
+
+
+def _guesses(bounds_usd_micro: Integers) -> Iterator[int | None]:
+    """Costs to try, rising from the cheapest bound; None, no limit, is the last."""
+    if len(bounds_usd_micro):
+        for power in range(1, GUESSES + 1):
+            yield int(float(bounds_usd_micro[0]) * GUESS_GROWTH**power)
+    yield None
+
+
+def _lower(guess: int | None, threshold: int | None) -> int | None:
+    """The smaller of two costs, None being no limit."""
+    known = [cost for cost in (guess, threshold) if cost is not None]
+    return min(known, default=None)
+
+
+def _note_costs(
+    best: dict[tuple[object, ...], int], space: CandidateSpace, prices: Integers, units: Integers, block: Integers
+) -> None:
+    """Keep the least cost of every distinct design."""
+    for placement in block.tolist():
+        found = units[placement][units[placement] > 0]
+        if len(found):
+            signature = design_signature(space, placement)
+            cost = int(prices[placement] * found.min())
+            best[signature] = min(cost, best.get(signature, cost))
 
 
 def design_signature(space: CandidateSpace, placement: int) -> tuple[object, ...]:
@@ -132,15 +157,6 @@ def _exact_units(
     rows = np.flatnonzero(upper > lower)
     found = np.zeros(len(placements), dtype=bool)
     found[rows] = holds(rows, upper[rows])
-    # Without a cost to stay below, the first number of units that holds is looked for by doubling.
-    open_rows = np.flatnonzero(found & (upper >= MOST_UNITS))
-    trial = np.maximum(lower + 1, 1)
-    while len(open_rows):
-        met = holds(open_rows, trial[open_rows])
-        upper[open_rows[met]] = trial[open_rows[met]]
-        open_rows = open_rows[~met]
-        lower[open_rows] = trial[open_rows]
-        trial = np.minimum(2 * trial, MOST_UNITS)
     while True:
         rows = np.flatnonzero(found & (upper - lower > 1))
         if not len(rows):

@@ -101,22 +101,19 @@ def spans_instances(machine: Machine) -> bool:
 
 
 def stage_bytes_per_s(machine: Machine, tensor_parallel: int, stages: int) -> float | None:
-    """Bandwidth between consecutive pipeline stages, bytes/s; the narrowest of all hops on the widest path.
+    """Bandwidth between consecutive pipeline stages, bytes/s; the narrowest hop of the replica, on the widest path.
 
-    None with one stage, or where the instances cannot reach each other. Stages fill instances in order.
+    Stages fill domains and instances in order, so a replica that spans instances has a hop between instances, one that
+    spans domains a hop between domains. None with one stage, or where the instances cannot reach each other.
     """
-    hops = []
-    for stage in range(1, stages):
-        left = _place(machine, (stage - 1) * tensor_parallel)
-        right = _place(machine, stage * tensor_parallel)
-        if left.instance != right.instance:
-            hops.append(_widest_path(machine, _Place(0, 0), _Place(1, 0)))
-        elif left.index // machine.scale_up_domain != right.index // machine.scale_up_domain:
-            hops.append(_widest_path(machine, _Place(0, 0), _Place(0, machine.scale_up_domain)))
-        else:
-            hops.append(_widest_path(machine, _Place(0, 0), _Place(0, 1)))
-    reachable = [hop for hop in hops if hop is not None]
-    return min(reachable) if hops and len(reachable) == len(hops) else None
+    if stages == 1:
+        return None
+    ranks = tensor_parallel * stages
+    if ranks > machine.accelerators:
+        return _widest_path(machine, _Place(0, 0), _Place(1, 0))
+    if ranks > machine.scale_up_domain:
+        return _widest_path(machine, _Place(0, 0), _Place(0, machine.scale_up_domain))
+    return _widest_path(machine, _Place(0, 0), _Place(0, 1))
 
 
 @dataclass(frozen=True)
@@ -125,10 +122,6 @@ class _Place:
 
     instance: int
     index: int
-
-
-def _place(machine: Machine, rank: int) -> _Place:
-    return _Place(rank // machine.accelerators, rank % machine.accelerators)
 
 
 @cache

@@ -18,7 +18,6 @@ from optimizer.traffic.step_tables import SEQUENCES
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
-_BISECTIONS = 40
 # Occupancy walls hold at this many standard deviations: the 0.99 quantile of a normal law.
 OCCUPANCY_DEVIATIONS = 2.3263478740408408
 
@@ -79,35 +78,38 @@ def operating_point(
     right = np.where(overloaded, len(SEQUENCES) - 1, settled.argmax(axis=1))
     left = np.maximum(right - 1, 0)
     rows = np.arange(len(rate_per_s))
-
     low, high = SEQUENCES[left], SEQUENCES[right]
-    width = np.where(right > left, high - low, 1.0)
+    width = high - low
 
-    def at(sequences: Floats, table: Floats) -> Floats:
-        share = np.clip((sequences - low) / width, 0.0, 1.0)
+    def on_segment(table: Floats) -> tuple[Floats, Floats]:
+        """Value at the left node and slope; below the first node the table is constant."""
+        start, stop = table[rows, left], table[rows, right]
+        return start, np.divide(stop - start, width, out=np.zeros_like(start), where=width > 0.0)
+
+    sequences = _fixed_point(
+        rate_per_s,
+        rate_per_s * mean_output,
+        np.where(right > left, low, 0.0),
+        high,
+        on_segment(tables.mean_increment_s),
+        on_segment(tables.decode_s),
+        on_segment(tables.fluid_s),
+    )
+    share = np.divide(sequences - low, width, out=np.zeros_like(low), where=width > 0.0).clip(0.0, 1.0)
+
+    def at(table: Floats) -> Floats:
         start, stop = table[rows, left], table[rows, right]
         between: Floats = start + share.reshape(-1, *(1,) * (start.ndim - 1)) * (stop - start)
         return between
 
-    lower = np.where(right > left, low, 0.0)
-    upper = high.copy()
-    for _ in range(_BISECTIONS):
-        middle = (lower + upper) / 2.0
-        load_there = rate_per_s * at(middle, tables.mean_increment_s)
-        step_there = _mean_step(load_there, at(middle, tables.decode_s), at(middle, tables.fluid_s))
-        holds = rate_per_s * mean_output * step_there <= middle
-        upper = np.where(holds, middle, upper)
-        lower = np.where(holds, lower, middle)
-
-    sequences = upper
-    increment_s = at(sequences, tables.increment_s)
-    prefill_load = rate_per_s * at(sequences, tables.mean_increment_s)
-    decode_s = at(sequences, tables.decode_s)
-    step_s = _mean_step(prefill_load, decode_s, at(sequences, tables.fluid_s))
+    increment_s = at(tables.increment_s)
+    prefill_load = rate_per_s * at(tables.mean_increment_s)
+    decode_s = at(tables.decode_s)
+    step_s = _mean_step(prefill_load, decode_s, at(tables.fluid_s))
     with np.errstate(divide="ignore"):
         waiting_tokens = rate_per_s * bins.mean_new_tokens * decode_s
         budget_load = prefill_load + waiting_tokens / np.maximum(token_budget - sequences, 0.0)
-    elasticity = at(sequences, _elasticity(tables.decode_s))
+    elasticity = at(_elasticity(tables.decode_s))
     return OperatingPoint(
         overloaded=overloaded,
         rate_per_s=rate_per_s,
@@ -120,6 +122,34 @@ def operating_point(
         decode_elasticity=elasticity,
         deviation=_deviation(rate_per_s, sequences, increment_s, prefill_load, elasticity, bins),
     )
+
+
+def _fixed_point(
+    rate_per_s: Floats,
+    tokens_per_s: Floats,
+    low: Floats,
+    high: Floats,
+    increment: tuple[Floats, Floats],
+    decode: tuple[Floats, Floats],
+    fluid: tuple[Floats, Floats],
+) -> Floats:
+    """Least N in [low, high] with N ≥ λE[o]·D(N)/(1 − λE[Δ(N)]) and N ≥ λE[o]·S(N), all linear in N; (R,).
+
+    The first is a concave quadratic in N − low, the second linear; each holds at `high`, so its first root is the one
+    below it.
+    """
+    start, slope = increment
+    curve = -rate_per_s * slope
+    rise = 1.0 - rate_per_s * (start + low * slope) - tokens_per_s * decode[1]
+    gap = low - rate_per_s * low * start - tokens_per_s * decode[0]
+    root = np.sqrt(np.maximum(rise**2 - 4.0 * curve * gap, 0.0))
+    past_decode = np.divide(-2.0 * gap, rise + root, out=np.full_like(gap, np.inf), where=rise + root > 0.0)
+    fluid_rise = 1.0 - tokens_per_s * fluid[1]
+    fluid_gap = low - tokens_per_s * fluid[0]
+    past_fluid = np.divide(-fluid_gap, fluid_rise, out=np.full_like(gap, np.inf), where=fluid_rise > 0.0)
+    past = np.maximum(np.where(gap < 0.0, past_decode, 0.0), np.where(fluid_gap < 0.0, past_fluid, 0.0))
+    sequences: Floats = np.minimum(low + past, high)
+    return sequences
 
 
 def _mean_step(prefill_load: Floats, decode_s: Floats, fluid_s: Floats) -> Floats:

@@ -28,9 +28,10 @@ SMALLEST_CHUNK_TOKENS = 16.0
 class DecodeTables:
     """Of K physics keys, over the G nodes of `SEQUENCES`; seconds.
 
-    decode_s (K, G): a step that only decodes. fluid_s (K, G): a step that decodes and computes the prompt tokens that
-    arrive per step when prefill is spread evenly over all steps. By Jensen's inequality no schedule has a shorter
-    mean step, so it is both the floor of `evaluate` and the bound of the search.
+    decode_s (K, G): a step that only decodes. fluid_s (K, G): the envelope of a step that decodes and computes the
+    prompt tokens that arrive per step when prefill is spread evenly over all steps. The envelope lies below every
+    step and is convex in the prompt tokens, so by Jensen's inequality no schedule has a shorter mean step: it is both
+    the floor of the evaluation and the bound of the search.
     """
 
     decode_s: Floats
@@ -44,7 +45,7 @@ def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
     decode_s = step_times.step_seconds(0.0, 0.0, 0.0, sequences, context)
     requests_per_step = sequences / bins.mean_output[:, None]
     prefix = (bins.mean_prompt - bins.mean_new_tokens)[:, None]
-    fluid_s = step_times.step_seconds(
+    fluid_s = step_times.floor_seconds(
         requests_per_step * bins.mean_new_tokens[:, None], requests_per_step, prefix, sequences, context
     )
     return DecodeTables(

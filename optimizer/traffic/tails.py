@@ -31,9 +31,9 @@ from optimizer.traffic.workload_bins import WorkloadBins
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
-FREQUENCIES = 64
-# Terms of S(θ) before the rest is closed as a geometric series of ratio ρ.
-GENERATIONS = 8
+FREQUENCIES = 80
+# Terms of S(θ) before the rest is closed by its expansion.
+GENERATIONS = 4
 # The law of W is represented up to its mean plus this many standard deviations.
 SUPPORT_DEVIATIONS = 10.0
 CROWDED_DEVIATIONS = float(np.sqrt(3.0))
@@ -133,16 +133,8 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
 def _met_step(
     point: OperatingPoint, base: Floats, weights: Floats, mean_step: Floats, share: Floats
 ) -> tuple[Floats, Floats]:
-    """First two moments of the step that an arrival meets, E T²/E T and E T³/E T, (R,) each.
-
-    Cumulants of the recursion: κ₁ = h/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³).
-    """
-    rate, rho = point.rate_per_s[:, None], point.prefill_load[:, None]
-    second = rate * (point.increment_s**2 * share).sum(axis=1)[:, None]
-    third = rate * (point.increment_s**3 * share).sum(axis=1)[:, None]
-    k1 = base / (1.0 - rho)
-    k2 = k1 * second / (1.0 - rho**2)
-    k3 = (k1 * third + 3.0 * k2 * rho * second) / (1.0 - rho**3)
+    """First two moments of the step that an arrival meets, E T²/E T and E T³/E T, (R,) each."""
+    k1, k2, k3 = (cumulant[:, None] * base for cumulant in _cumulants(point, share))
     square = ((k2 + k1**2) * weights).sum(axis=1)
     cube = ((k3 + 3.0 * k2 * k1 + k1**3) * weights).sum(axis=1)
     return square / mean_step, cube / mean_step
@@ -164,21 +156,36 @@ def _wait_transform(
 
 
 def _generations(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
-    """S(θ) = θ + g(θ) + g(g(θ)) + …, the rest after GENERATIONS closed as a geometric series of ratio ρ."""
+    """S(θ) = θ + g(θ) + g(g(θ)) + …; from GENERATIONS on by the expansion of S in its small argument.
+
+    S is the cumulant function of the recursion for h = 1: S(t) = κ₁t + κ₂t²/2 + κ₃t³/6 + …
+    """
     term = theta
-    total = theta.copy()
+    total = np.zeros_like(theta)
     for _ in range(GENERATIONS):
-        term = _offspring(term, point, share)
         total += term
-    rho = point.prefill_load[:, None]
-    closed: Complexes = total + term * rho / (1.0 - rho)
-    return closed
+        term = _offspring(term, point, share)
+    k1, k2, k3 = (cumulant[:, None] for cumulant in _cumulants(point, share))
+    rest: Complexes = term * (k1 + term * (k2 / 2.0 + term * (k3 / 6.0)))
+    return total + rest
+
+
+def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Floats]:
+    """First three cumulants of the step of the recursion for h = 1, (R,) each.
+
+    κ₁ = 1/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³).
+    """
+    rate, rho = point.rate_per_s, point.prefill_load
+    second = rate * (point.increment_s**2 * share).sum(axis=1)
+    third = rate * (point.increment_s**3 * share).sum(axis=1)
+    k1 = 1.0 / (1.0 - rho)
+    k2 = k1 * second / (1.0 - rho**2)
+    k3 = (k1 * third + 3.0 * k2 * rho * second) / (1.0 - rho**3)
+    return k1, k2, k3
 
 
 def _offspring(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
     """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins."""
-    total = np.full(theta.shape, -1.0 + 0.0j)
-    for column in range(len(share)):
-        total += share[column] * np.exp(theta * point.increment_s[:, column, None])
-    offspring: Complexes = point.rate_per_s[:, None] * total
+    per_bin = np.exp(theta[:, :, None] * point.increment_s[:, None, :])
+    offspring: Complexes = point.rate_per_s[:, None] * ((per_bin * share).sum(axis=2) - 1.0)
     return offspring

@@ -6,7 +6,7 @@ once more in other words.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -251,12 +251,3 @@ def _rows_no_dearer(rows: Rows, spec: ServingSpec, cheapest: int | None) -> list
                 )
             )
     return found
-
-
-def priced(case: Case, factor: int) -> Case:
-    """The same case with all prices times an integer."""
-    dearer = tuple(
-        offer.model_copy(update={"usd_micro_per_hour": offer.usd_micro_per_hour * factor})
-        for offer in case.snapshot.offers
-    )
-    return replace(case, snapshot=with_offers(dearer, case.snapshot))

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from catalog.offers import Offer, PriceKind, Tier
 from catalog.parts import Accelerator, LinkKind
 from catalog.read import Snapshot, load
+from optimizer.evaluate import highest_rate, tabulate
+from optimizer.question import Nothing, pose
+from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import (
@@ -63,7 +67,7 @@ class Case:
         )
         return f"Case([{machines}], {self.spec.model_dump_json(exclude_defaults=True)})"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
         """Hypothesis would print every field of the whole catalog."""
         printer.text(repr(self))
 
@@ -232,3 +236,29 @@ def cases(draw: st.DrawFn, *, capped: bool = True) -> Case:
         ),
     )
     return Case(with_offers(chosen), spec)
+
+
+@st.composite
+def critical_cases(draw: st.DrawFn) -> Case:
+    """A problem whose rate is, half of the time, within 3 % of what a few units of one candidate carry."""
+    case = draw(cases())
+    if draw(st.booleans()):
+        return case
+    problem = pose(case.spec, case.snapshot)
+    if isinstance(problem, Nothing):
+        return case
+    placement = draw(st.integers(0, len(problem.space.placement_key) - 1))
+    one = tabulate(
+        problem.physics,
+        problem.space.placement_key[[placement]],
+        TOKEN_BUDGETS[[draw(st.integers(0, len(TOKEN_BUDGETS) - 1))]],
+        MAX_NUM_SEQS[-1:],
+    )
+    carried = float(highest_rate(one, problem.question)[0])
+    replicas = int(problem.space.replicas_per_unit[placement]) * draw(st.integers(1, 4))
+    working = max(replicas - case.spec.availability.spare_replicas, 1)
+    rate = carried * working * draw(st.sampled_from((0.97, 0.999, 1.001, 1.03))) / case.spec.workload.peak_factor
+    if not rate > 0.0:
+        return case
+    workload = case.spec.workload.model_copy(update={"request_rate_per_s": float(np.clip(rate, 1e-3, 1e3))})
+    return Case(case.snapshot, case.spec.model_copy(update={"workload": workload}))

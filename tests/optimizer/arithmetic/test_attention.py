@@ -27,9 +27,7 @@ def one(**values: float) -> dict[str, np.ndarray]:
     return {name: np.array([value]) for name, value in values.items()}
 
 
-@given(
-    new=st.integers(1, 200), prefix=st.integers(0, 200), window=st.one_of(st.none(), st.integers(1, 150))
-)
+@given(new=st.integers(1, 200), prefix=st.integers(0, 200), window=st.one_of(st.none(), st.integers(1, 150)))
 @settings(max_examples=200, deadline=None)
 def test_pairs_are_counted_token_by_token(new: int, prefix: int, window: int | None) -> None:
     reach = math.inf if window is None else window

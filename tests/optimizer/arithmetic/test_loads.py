@@ -80,9 +80,7 @@ def test_prompts_beyond_a_chunk_go_in_equal_chunks(make_replicas) -> None:
     replicas = make_replicas("llama-3.1-8b")
     decode = replicas.step_seconds(0.0, 0.0, 0.0, 1.0, 20_000.0 + 50)[0, 0]
     chunk = 20_000 / 3
-    pieces = [
-        replicas.step_seconds(chunk, 1.0, index * chunk, 1.0, 20_050.0)[0, 0] - decode for index in range(3)
-    ]
+    pieces = [replicas.step_seconds(chunk, 1.0, index * chunk, 1.0, 20_050.0)[0, 0] - decode for index in range(3)]
     got = closed_loop(replicas, shape(20_000.0, 100.0), one(1.0), one(10.0)).ttft_mean_s[0]
     burst = 0.14 * sum(pieces) / 2
     own = replicas.own_prefill_factor[0] * (sum(pieces) + replicas.prefill_event_s[0])

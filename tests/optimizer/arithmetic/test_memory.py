@@ -25,9 +25,7 @@ def test_memory_split_is_the_whole_memory(make_replicas) -> None:
 
 
 def test_kv_heads_are_replicated_when_ranks_outnumber_them(make_replicas) -> None:
-    eight, sixteen = (
-        make_replicas("llama-3.1-70b", "gb200-186gb", tp=tp, link=LinkKind.NVLINK) for tp in (8, 16)
-    )
+    eight, sixteen = (make_replicas("llama-3.1-70b", "gb200-186gb", tp=tp, link=LinkKind.NVLINK) for tp in (8, 16))
     assert eight.kv_bytes_per_token[0] == 327_680
     assert sixteen.kv_bytes_per_token[0] == 2 * 327_680
     assert sixteen.weight_bytes_per_accelerator[0] > eight.weight_bytes_per_accelerator[0] / 2

@@ -147,7 +147,7 @@ def test_bad_arguments_are_errors(make_replicas) -> None:
         replicas.step_seconds(0.0, 0.0, 0.0, float("nan"), 100.0)
     with pytest.raises(ValueError, match="not negative"):
         replicas.step_seconds(0.0, 0.0, 0.0, 1.0, -1.0)
-    with pytest.raises(ValueError, match="shape mismatch|rows"):
+    with pytest.raises(ValueError, match="mismatch"):
         replicas.step_seconds(0.0, 0.0, 0.0, np.ones((3, 1)), 100.0)
 
 
@@ -167,7 +167,9 @@ def test_zero_as_an_array_equals_zero_as_a_scalar(make_replicas) -> None:
 @given(replicas=sets_of_replicas(), factor=st.floats(1.0, 8.0))
 def test_scaling_one_resource_leaves_the_others(replicas: Replicas, factor: float) -> None:
     memory = replicas.scaled(Resource.MEMORY_CAPACITY, factor)
-    assert np.array_equal(memory.step_seconds(0.0, 0.0, 0.0, 8.0, 100.0), replicas.step_seconds(0.0, 0.0, 0.0, 8.0, 100.0))
+    assert np.array_equal(
+        memory.step_seconds(0.0, 0.0, 0.0, 8.0, 100.0), replicas.step_seconds(0.0, 0.0, 0.0, 8.0, 100.0)
+    )
     assert np.all(memory.kv_capacity_tokens >= replicas.kv_capacity_tokens)
     for resource in SHRINKING:
         assert np.array_equal(replicas.scaled(resource, factor).kv_capacity_tokens, replicas.kv_capacity_tokens)

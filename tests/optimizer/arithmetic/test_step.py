@@ -83,9 +83,7 @@ def test_dense_mixed_step_is_the_sum_of_its_kernels(snapshot, make_replicas, wei
     attention = bf16 if weights == "nvfp4" else form
     new, prompts, prefix, decoding, context = 1500.0, 2.0, 100.0, 60.0, 3000.0
     tokens, sequences = new + decoding, prompts + decoding
-    reduce = all_reduce_time(
-        CollectiveIndex.of(snapshot.efficiency), part, part.link.kind, "vllm", tp, p2p=True
-    )
+    reduce = all_reduce_time(CollectiveIndex.of(snapshot.efficiency), part, part.link.kind, "vllm", tp, p2p=True)
     message = 2 * 8192 * tokens
     layer = (
         kernels.gemm(tokens, (64 + 16) * 128 / tp, 8192, attention)
@@ -111,7 +109,9 @@ def test_decode_of_70b_bf16_on_two_h100_is_near_its_weight_read(make_replicas) -
 
 
 def test_pipeline_stages_add_their_hops(make_replicas) -> None:
-    whole, staged = (make_replicas("llama-3.1-70b", tp=2, pp=pp, stage_bytes_per_s=50e9 if pp > 1 else None) for pp in (1, 4))
+    whole, staged = (
+        make_replicas("llama-3.1-70b", tp=2, pp=pp, stage_bytes_per_s=50e9 if pp > 1 else None) for pp in (1, 4)
+    )
     one, four = (replicas.step_seconds(0.0, 0.0, 0.0, 32.0, 1000.0)[0, 0] for replicas in (whole, staged))
     assert four - one == pytest.approx(3 * (25e-6 + 32 * 2 * 8192 / (0.65 * 50e9)), rel=1e-9)
 

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import catalog
+from catalog.engines import read_authored
+
+DATA = Path(catalog.__file__).parent / "data"
+
+
+def test_authored_engines_are_si() -> None:
+    engines = read_authored(DATA)
+    vllm = engines["vllm"]
+    assert vllm.step_s == 1e-3
+    assert vllm.sequence_s == 10e-6
+    assert vllm.host_s == 0.037
+    assert vllm.overhead_bytes == 2.5e9
+    assert vllm.memory_fraction == 0.88
+    assert {"vllm", "trtllm", "sglang", "vllm-2024", "trtllm-2024"} == set(engines)
+
+
+def test_current_engines_differ_in_their_first_token_only() -> None:
+    engines = read_authored(DATA)
+    first_token = {"host_s", "own_prefill_factor", "extra_steps", "burst_share"}
+    names = {"id", "label", "library", "versions", "source", "notes"}
+    same = [engines[name].model_dump(exclude=first_token | names) for name in ("vllm", "trtllm", "sglang")]
+    assert same[0] == same[1] == same[2]
+
+
+def test_older_eras_pay_per_layer() -> None:
+    engines = read_authored(DATA)
+    assert engines["vllm-2024"].layer_s == pytest.approx(19.04e-6)
+    assert engines["vllm-2024"].step_s > engines["vllm"].step_s
+
+
+def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "engines.yaml").write_text("mine: {label: x, stepp_ms: 1}\n", encoding="utf-8")
+    with pytest.raises(ValidationError, match="stepp_s"):
+        read_authored(tmp_path)
