@@ -50,7 +50,7 @@ def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Qu
     candidates = _alone(physics, fitting)
     ratios = latency_ratios(candidates, question)
     missed = (ratios > 1.0).sum(axis=1)
-    if not missed.min(initial=0):
+    if not ratios.shape[1] or missed.min() == 0:
         return None
     closest = int(np.lexsort((fitting, ratios.max(axis=1), missed))[0])
     worst = int(ratios[closest].argmax())

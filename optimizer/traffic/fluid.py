@@ -105,7 +105,7 @@ def operating_point(
     increment_s = at(tables.increment_s)
     prefill_load = rate_per_s * at(tables.mean_increment_s)
     decode_s = at(tables.decode_s)
-    step_s = _mean_step(prefill_load, decode_s, at(tables.fluid_s))
+    step_s = np.where(overloaded, decode_s, _mean_step(prefill_load, decode_s, at(tables.fluid_s)))
     with np.errstate(divide="ignore"):
         waiting_tokens = rate_per_s * bins.mean_new_tokens * decode_s
         budget_load = prefill_load + waiting_tokens / np.maximum(token_budget - sequences, 0.0)

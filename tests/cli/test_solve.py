@@ -1,0 +1,143 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import optimizer.report
+import optimizer.solve
+from optimizer.errors import VerificationError
+from optimizer.outcome import Outcome, Status
+from tests.cli.conftest import Ran
+
+Run = Callable[..., Ran]
+SpecFile = Callable[..., Path]
+
+
+def without_timing(text: str) -> dict[str, object]:
+    answer = json.loads(text)
+    assert answer.pop("timing")["seconds"] > 0
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_an_answer_ends_with_0_and_a_report_of_one_page(run: Run, spec_file: SpecFile) -> None:
+    ran = run("solve", str(spec_file()))
+    assert ran.code == 0
+    assert ran.err == ""
+    lines = ran.out.splitlines()
+    assert lines[0].endswith("proved cheapest")
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 100
+    assert "\x1b" not in ran.out
+    assert lines[-1] == f"Next      roofplan solve {spec_file()} --json"
+
+
+def test_json_is_one_proved_object_and_the_same_every_time(run: Run, spec_file: SpecFile) -> None:
+    first, second = (run("solve", str(spec_file()), "--json") for _ in range(2))
+    assert (first.code, first.err) == (0, "")
+    answer = without_timing(first.out)
+    assert answer == without_timing(second.out)
+    assert answer["status"] == "optimal"
+    assert answer["proved"] is True
+
+
+def test_an_infeasible_spec_ends_with_3_and_the_same_keys(run: Run, spec_file: SpecFile) -> None:
+    found = json.loads(run("solve", str(spec_file()), "--json").out)
+    path = str(spec_file("  providers: [lambda, runpod]\n", "  max_accelerators: 1\n  accelerators: [A100]\n"))
+    Path(path).write_text(Path(path).read_text().replace("4 req/s", "40000 req/s"), encoding="utf-8")
+    refused = run("solve", path, "--json")
+    assert refused.code == 3
+    answer = json.loads(refused.out)
+    assert answer["status"] == "infeasible"
+    assert answer["proved"] is True
+    assert list(answer) == list(found)
+    report = run("solve", path)
+    assert report.code == 3
+    assert report.out.startswith("No design meets this specification")
+
+
+@pytest.mark.parametrize("status", [Status.FEASIBLE, Status.UNKNOWN])
+def test_a_stop_before_a_proof_ends_with_4(
+    run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    whole = optimizer.report.outcome_of
+
+    def unproved(*arguments: object) -> Outcome:
+        return whole(*arguments).model_copy(update={"status": status, "proved": False})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(optimizer.report, "outcome_of", unproved)
+    ran = run("solve", str(spec_file()))
+    assert ran.code == 4
+    assert "not proved" in ran.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("llama-3.1-8b", "llama-3.1-9b", ["small.yaml:3:8", "model", "llama-3.1-9b", "did you mean"]),
+        ("model:", "modle:", ["small.yaml:3:1", "modle", "model"]),
+        ("400 ms", "400", ["small.yaml:9:15", "slo.ttft.p99", "400", "did you mean: 400 ms"]),
+        ("400 ms", "400 GB", ["small.yaml:9:15", "slo.ttft.p99", "400 GB"]),
+        ("4 req/s", "0 req/s", ["small.yaml:5:17", "workload.request_rate", "0 req/s"]),
+        ("4 req/s", "-4 req/s", ["small.yaml:5:17", "workload.request_rate", "-4 req/s"]),
+        ("512 tokens", "{p50: 512 tokens, p99: 100 tokens}", ["small.yaml:6", "prompt_tokens", "p50"]),
+        ("[lambda, runpod]", "[lambada]", ["small.yaml:12", "inventory.providers", "lambada", "did you mean: lambda"]),
+        ("  providers: [lambda, runpod]", "  {}", ["small.yaml:11", "inventory"]),
+        ("name: small chat", "kind: serving", ["small.yaml:2:1", "kind"]),
+        ("name: small chat", "name: [", ["small.yaml", "not valid YAML"]),
+        ("small chat", "&a [*a]", ["small.yaml:2"]),
+        ("providers: [lambda, runpod]", "accelerators: [H1000]", ["small.yaml:12", "inventory.accelerators", "H1000"]),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_what_to_change(
+    run: Run, spec_file: SpecFile, old: str, new: str, said: list[str]
+) -> None:
+    ran = run("solve", str(spec_file(old, new)), "--json")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    for part in said:
+        assert part in ran.err
+
+
+def test_an_inventory_that_leaves_no_offer_is_bad_input_of_that_file(run: Run, spec_file: SpecFile) -> None:
+    path = spec_file("providers: [lambda, runpod]", "providers: [lambda]\n  regions: [us-east-1]")
+    ran = run("solve", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"{path}: ")
+    assert "inventory" in ran.err
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "."])
+def test_an_unreadable_path_is_bad_input(run: Run, tmp_path: Path, name: str) -> None:
+    ran = run("solve", str(tmp_path / name))
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be read" in ran.err
+
+
+def test_a_file_of_50_mb_is_refused(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    with path.open("wb") as file:
+        file.truncate(50_000_000)
+    ran = run("solve", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert "larger than 1 MB" in ran.err
+
+
+def test_a_bug_is_not_caught_as_bad_input(run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise VerificationError("the design does not pass")
+
+    monkeypatch.setattr(optimizer.solve, "answer", broken)
+    with pytest.raises(VerificationError, match="does not pass"):
+        run("solve", str(spec_file()))
+
+
+def test_an_interrupt_ends_with_130(run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimizer.solve, "answer", interrupted)
+    ran = run("solve", str(spec_file()))
+    assert (ran.code, ran.out) == (130, "")
