@@ -142,14 +142,23 @@ def without_caps(demand: Demand) -> Demand:
     return replace(demand, most_accelerators=None, most_usd_micro_per_hour=None)
 
 
-def more_allowed(spec: ServingSpec, snapshot: Snapshot) -> tuple[ServingSpec, Snapshot] | None:
-    """The spec with estimated parts and undated prices allowed, and the offers that this adds; None if it adds none."""
+def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> tuple[ServingSpec, Snapshot] | None:
+    """The spec with estimated parts and undated prices allowed, and the offers below a price that this adds.
+
+    None if it adds none.
+    """
     inventory = spec.inventory
     added = tuple(
         offer
         for offer in admitted_offers(inventory, snapshot.offers)
-        if (offer.price_date is None and not inventory.undated)
-        or (snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED and not inventory.estimated_parts)
+        if offer.usd_micro_per_hour < usd_micro
+        and (
+            (offer.price_date is None and not inventory.undated)
+            or (
+                snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED
+                and not inventory.estimated_parts
+            )
+        )
     )
     if not added:
         return None

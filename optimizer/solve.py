@@ -14,11 +14,12 @@ from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
 from optimizer.search.bounds import Demand, rate_per_replica
 from optimizer.search.columns import Column, exact_columns, tie_key
-from optimizer.search.count_model import CountSolution, solve_counts
+from optimizer.search.count_model import CountSolution, Solver, solve_counts
+from optimizer.search.cp_sat import solve_with_cp_sat
+from optimizer.search.integer_program import SolveResult
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, design_signature, refine
-from optimizer.search.solvers import SolveResult
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec
 
@@ -76,7 +77,7 @@ class Found:
         return self.columns[self.solution.column]
 
 
-def search(problem: Problem, distinct_designs: int) -> Found | Refinement:
+def search(problem: Problem, distinct_designs: int, solver: Solver = solve_with_cp_sat) -> Found | Refinement:
     """Cheapest design of a problem, re-evaluated; the bare refinement where no candidate meets the requirements.
 
     Raises:
@@ -88,7 +89,7 @@ def search(problem: Problem, distinct_designs: int) -> Found | Refinement:
     columns = exact_columns(space, physics, problem.question, demand, refinement)
     if not columns:
         return refinement
-    solution = solve_counts(space, columns, demand.most_accelerators)
+    solution = solve_counts(space, columns, demand.most_accelerators, solver)
     if isinstance(solution, SolveResult) or solution.column != 0:
         raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
     found = Found(columns, solution, refinement)
@@ -96,7 +97,7 @@ def search(problem: Problem, distinct_designs: int) -> Found | Refinement:
     return found
 
 
-def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
+def answer(spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp_sat) -> Answer | NoAnswer:
     """The cheapest design that meets the specification, proved; or why there is none.
 
     Raises:
@@ -107,7 +108,7 @@ def answer(spec: ServingSpec, snapshot: Snapshot) -> Answer | NoAnswer:
     problem = pose(spec, snapshot)
     if isinstance(problem, Nothing):
         return NoAnswer(problem, _ledger_of_nothing(problem.space), 0, None, None)
-    found = search(problem, DESIGNS_REPORTED)
+    found = search(problem, DESIGNS_REPORTED, solver)
     if isinstance(found, Refinement):
         return _no_answer(problem, found)
     return Answer(
@@ -171,7 +172,7 @@ def _least_cost(problem: Problem, question: Question) -> int | None:
 
 def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> int | None:
     """Cost with estimated parts and undated prices allowed, where that is cheaper."""
-    wider = more_allowed(spec, snapshot)
+    wider = more_allowed(spec, snapshot, usd_micro)
     if wider is None:
         return None
     problem = pose(*wider)

@@ -52,7 +52,8 @@ class Binding:
 def binding_wall(physics: Physics, question: Question, demand: Demand, column: Column) -> Binding:
     """The wall that binds a design, by re-evaluation with a tenth more of each resource."""
     copies = with_resources(physics, column.key, one_at_a_time(MORE), column.token_budget, MAX_NUM_SEQS[-1])
-    rates = highest_rate(copies, question)
+    working = column.replicas - demand.spare_replicas
+    rates = highest_rate(copies, question, demand.rate_per_s / working)
     gains = {
         FAMILY[resource]: float(rate / rates[0] - 1.0) for resource, rate in zip(RESOURCES, rates[1:], strict=True)
     }
@@ -61,7 +62,6 @@ def binding_wall(physics: Physics, question: Question, demand: Demand, column: C
         fixed = fixed_share(physics, question, column)
         resources = (WallFamily.LATENCY_FLOOR,) if fixed > FIXED_SHARE else (WallFamily.DOLLARS,)
 
-    working = column.replicas - demand.spare_replicas
     smallest = column.units == 1
     if smallest and rates[0] * working >= IDLE_MULTIPLE * demand.rate_per_s and resources[0] is not WallFamily.DOLLARS:
         return Binding(WallFamily.DOLLARS, resources, float(rates[0]), gains)

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -52,10 +53,10 @@ def solve(
 ) -> None:
     """Find the cheapest design for a specification, and prove it."""
     started = time.perf_counter()
-    with exit_codes():
-        from optimizer.search.solvers import preload
+    with exit_codes(), ExitStack() as resources:
+        from optimizer.search.solver_process import SolverProcess
 
-        preload()  # first, so that the import of CP-SAT runs beside the search
+        solver = resources.enter_context(SolverProcess())  # first: CP-SAT gets ready beside everything else
 
         from datetime import date
 
@@ -72,7 +73,7 @@ def solve(
         from optimizer.solve import answer
 
         try:
-            found = answer(spec, snapshot)
+            found = answer(spec, snapshot, solver.solve)
         except QuestionError as error:
             raise QuestionError(f"{spec_file}: {error}") from None
         outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-_RATE_BISECTIONS = 28
+_RATE_BISECTIONS = 20
 # One request a month: waiting and sharing vanish, what is left is the time of one request alone.
 LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 
@@ -112,15 +112,16 @@ def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question
     return ratio
 
 
-def highest_rate(candidates: Candidates, question: Question) -> Floats:
-    """Highest arrival rate of one replica at which every requirement holds, (R,) per second; 0 if none.
+def highest_rate(candidates: Candidates, question: Question, lowest_per_s: float = LOWEST_RATE_PER_S) -> Floats:
+    """Highest arrival rate of one replica at which every requirement holds, (R,) per second.
 
-    A bisection on the logarithm of the rate between one request a month and the bound of the mean layer; the result
-    holds, a few parts in 10⁸ more may not.
+    A bisection on the logarithm of the rate between `lowest_per_s` and the bound of the mean layer; the result holds,
+    two parts in 10⁵ more may not (from a rate within tenfold of it; relative to their logarithm else). 0 where even
+    `lowest_per_s` does not hold.
     """
-    lower = np.full(len(candidates), LOWEST_RATE_PER_S)
+    lower = np.full(len(candidates), lowest_per_s)
     feasible = meets(candidates, lower, question)
-    upper = np.maximum(rate_bound(candidates, question), 2.0 * LOWEST_RATE_PER_S)
+    upper = np.maximum(rate_bound(candidates, question), 2.0 * lowest_per_s)
     for _ in range(_RATE_BISECTIONS):
         middle = np.sqrt(lower * upper)
         met = meets(candidates, middle, question)
