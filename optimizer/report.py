@@ -164,7 +164,7 @@ def _predicted(spec: ServingSpec, found: Answer, capacity_per_s: float) -> Predi
     ends = []
     for deviations in (-INTERVAL_DEVIATIONS, INTERVAL_DEVIATIONS):
         _, there = _state_at(found, deviations)
-        ends.append(None if there.point.overloaded[0] else (there, first_token(candidates, there)))
+        ends.append((there, first_token(candidates, there)) if there.steady[0] else None)
     risky, risky_state = _state_at(found, found.problem.question.deviations)
     risky_law = first_token(risky, risky_state)
 

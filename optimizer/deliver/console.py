@@ -19,6 +19,7 @@ from requirements_specs.serving import ServingSpec
 # Longer assumptions come last, so that a cut page shows as many as it can.
 _LONGEST_ASSUMPTION = 24
 _FEWEST_ASKED = 3
+_FEWEST_ASSUMED = 2
 _MOST_ASSUMED = 3
 
 
@@ -86,7 +87,7 @@ def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
 def _question(outcome: Outcome, spec: ServingSpec, answer: Sequence[Sequence[Section]]) -> tuple[Section, Section]:
     """What was asked and assumed, in the room that the answer leaves."""
     room = PAGE_LINES - 1 - sum(height(group) for group in answer)
-    asked = _asked(spec, max(_FEWEST_ASKED, room - _MOST_ASSUMED))
+    asked = _asked(spec, max(_FEWEST_ASKED, room - _FEWEST_ASSUMED))
     return asked, _assumed(outcome, max(1, min(room - height([asked]), _MOST_ASSUMED)))
 
 

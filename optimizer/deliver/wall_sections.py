@@ -14,11 +14,11 @@ from optimizer.outcome import Outcome, WallOut
 
 @dataclass(frozen=True)
 class Headline:
-    """How a family is shown: the wall whose utilisation stands for it, of what it is a share, or why there is none."""
+    """How a family is shown: the wall whose utilisation stands for it, of what it is a share, why there may be none."""
 
     wall: str
     share_of: str
-    absent: str = "–"
+    absent: str = ""
 
 
 HEADLINES = {
@@ -26,13 +26,13 @@ HEADLINES = {
     WallFamily.MEMORY_BANDWIDTH: Headline("memory-bandwidth", "of the step"),
     WallFamily.NETWORK: Headline("communication", "of the step"),
     WallFamily.COMPUTE: Headline("compute", "of the step"),
-    WallFamily.DOLLARS: Headline("economic-cost", "of the budget", "no budget is given"),
+    WallFamily.DOLLARS: Headline("economic-cost", "of the budget", "no budget"),
 }
 WHY = {
     WallFamily.MEMORY_CAPACITY: "no room for the KV cache of more requests beside the weights",
     WallFamily.MEMORY_BANDWIDTH: "each decode step reads the weights and every running KV cache",
     WallFamily.NETWORK: "the accelerators of a replica wait for each other's results",
-    WallFamily.COMPUTE: "prompts and large batches keep the matrix units busy",
+    WallFamily.COMPUTE: "prompts pass at the speed of the matrix units, and requests wait behind them",
     WallFamily.DOLLARS: "the smallest design on sale at this price carries more than is asked",
     WallFamily.LATENCY_FLOOR: "launch, host and hop times fill most of the tightest limit; no hardware shortens them",
 }
@@ -61,7 +61,7 @@ def walls(outcome: Outcome) -> Section:
 
 def _bar_line(family: WallFamily, headline: Headline, wall: WallOut, binds: bool) -> Text:
     used = wall.utilization
-    share, of = (headline.absent, "") if used is None else (percent(used), headline.share_of)
+    share, of = ("–", headline.absent) if used is None else (percent(used), headline.share_of)
     gain = "" if wall.gain_of_10_percent is None else f"10 % more: {signed_percent(wall.gain_of_10_percent)} req/s"
     line = f"{wall_name(family):<{_NAME_WIDTH}}{bar(used or 0.0)} {share:>5} {of:<{_SHARE_WIDTH}} {gain:<{_GAIN_WIDTH}}"
     return Text(f"{line}◄ binds", _BINDING_STYLE) if binds else Text(line.rstrip())

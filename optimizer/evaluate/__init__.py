@@ -8,8 +8,16 @@ requirements under open arrivals.
 from optimizer.evaluate.bound import key_rate_bound, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
-from optimizer.evaluate.requirements import LOWEST_RATE_PER_S, highest_rate, largest_ratio, meets
-from optimizer.evaluate.state import Question, State, first_token, mean_state, own_first_token_s, statistic_of
+from optimizer.evaluate.requirements import highest_rate, largest_ratio, meets
+from optimizer.evaluate.state import (
+    LOWEST_RATE_PER_S,
+    Question,
+    State,
+    first_token,
+    mean_state,
+    own_first_token_s,
+    statistic_of,
+)
 
 __all__ = [
     "KV_SHARE_PER_DEVIATION",

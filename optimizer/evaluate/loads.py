@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_loop, offline, static
 from optimizer.arithmetic.step_times import StepTimes
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
-from optimizer.evaluate.state import Question, first_token, mean_state
+from optimizer.evaluate.state import LOWEST_RATE_PER_S, Question, first_token, mean_state
 from optimizer.traffic.percentiles import TPOT_TAIL_FACTOR
 from optimizer.traffic.step_tables import SEQUENCES
 from optimizer.traffic.workload_bins import constant_lengths
@@ -108,7 +108,10 @@ def _open(
     rows = np.arange(step_times.count)
     candidates = tabulate(physics, rows, step_times.prefill_chunk_tokens, np.full(len(rows), SEQUENCES[-1]))
     state = mean_state(candidates, load.rate_per_s, Question((), 1.0, deviations))
-    steady = ~state.point.overloaded & (state.kv_tokens_needed <= state.kv_tokens)
+    steady = state.steady & (state.kv_tokens_needed <= state.kv_tokens)
+    # A law needs a steady state; the figures of other rows mean nothing, so they take those of no load at all.
+    alone = np.where(steady, load.rate_per_s, LOWEST_RATE_PER_S)
+    state = mean_state(candidates, alone, Question((), 1.0, deviations))
     law = first_token(candidates, state)
     times = LoadTimes(
         ttft_mean_s=law.mean_s,

@@ -15,6 +15,7 @@ from optimizer.arithmetic.arrays import map_arrays
 from optimizer.evaluate.bound import rate_bound
 from optimizer.evaluate.candidates import Candidates, useful_budget
 from optimizer.evaluate.state import (
+    LOWEST_RATE_PER_S,
     Question,
     State,
     after_first_token,
@@ -31,8 +32,6 @@ Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 _RATE_BISECTIONS = 20
-# One request a month: waiting and sharing vanish, what is left is the time of one request alone.
-LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 
 
 def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:

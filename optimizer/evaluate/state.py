@@ -18,6 +18,7 @@ from optimizer.traffic.fluid import (
     kv_tokens_needed,
     operating_point,
     sequences_needed,
+    with_further_chunks,
 )
 from optimizer.traffic.percentiles import decoding_s, tpot_factor
 from optimizer.traffic.step_tables import at_sequences, prefill_chunks
@@ -26,6 +27,10 @@ from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+# One request a month: waiting and sharing vanish, what is left is the time of one request alone.
+LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,25 @@ class Question:
 
 @dataclass(frozen=True)
 class State:
-    """Mean state of R candidates at their rates, and whether the load walls hold there."""
+    """Mean state of R candidates at their rates, and whether the load walls hold there.
+
+    queue: the same operating point as whoever waits for prefills sees it, where a prompt also takes the steps that its
+    further chunks need. chunks (R, J): steps that the prefill of a prompt takes.
+    """
 
     point: OperatingPoint
+    queue: OperatingPoint
+    chunks: Floats
     tables: TrafficTables
     kv_tokens: Floats
     kv_tokens_needed: Floats
     sequences_needed: Floats
     within_walls: Bools
+
+    @property
+    def steady(self) -> Bools:
+        """Whether waiting ends at all: an operating point exists and prefills leave time for others, (R,)."""
+        return ~self.point.overloaded & (self.queue.prefill_load < 1.0)
 
 
 def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -> State:
@@ -66,37 +82,38 @@ def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -
     )
     pipeline_rate = rate_per_s / physics.step_times.pp[keys]
     point = operating_point(pipeline_rate, tables, physics.bins, candidates.token_budget)
+    chunks = prefill_chunks(physics.bins, candidates.token_budget, point.sequences[:, None])[:, 0, :]
+    queue = with_further_chunks(point, chunks, physics.bins)
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
     kv_needed = kv_tokens_needed(point, physics.bins, physics.step_times.kv_block_tokens)
     slots = sequences_needed(point)
     within_walls = (
         ~point.overloaded
-        & (point.prefill_load <= question.load_cap)
+        & (queue.prefill_load <= question.load_cap)
         & (point.budget_load <= question.load_cap)
         & (point.decode_elasticity <= question.load_cap)
         & (slots <= candidates.max_num_seqs)
         & (kv_needed <= kv_tokens)
     )
-    return State(point, tables, kv_tokens, kv_needed, slots, within_walls)
+    return State(point, queue, chunks, tables, kv_tokens, kv_needed, slots, within_walls)
 
 
 def first_token(candidates: Candidates, state: State) -> FirstTokenLaw:
-    """Law of TTFT of candidates whose walls hold."""
+    """Law of TTFT of candidates in a steady state."""
     point = state.point
     crowded = at_sequences(state.tables.decode_s, point.sequences + CROWDED_DEVIATIONS * point.deviation)
     usual = at_sequences(state.tables.decode_s, point.sequences)
-    return first_token_law(point, own_first_token_s(candidates, state), crowded / usual, candidates.physics.bins)
+    return first_token_law(state.queue, own_first_token_s(candidates, state), crowded / usual, candidates.physics.bins)
 
 
 def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     """TTFT of a request that waits for nobody, per prompt bin, (R, J)."""
-    physics, point = candidates.physics, state.point
-    chunks = prefill_chunks(physics.bins, candidates.token_budget, point.sequences[:, None])[:, 0, :]
+    step_times = candidates.physics.step_times
     return own_time(
-        point,
-        chunks - 1.0,
-        physics.step_times.host_s[candidates.keys],
-        physics.step_times.own_prefill_factor[candidates.keys],
+        state.point,
+        state.chunks - 1.0,
+        step_times.host_s[candidates.keys],
+        step_times.own_prefill_factor[candidates.keys],
     )
 
 

@@ -9,7 +9,7 @@ Rates are those of one pipeline (a replica with pp stages is pp interleaved pipe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +185,17 @@ def _deviation(
     variance = sequences / np.maximum(1.0 - elasticity, 1e-9) * 0.5 * (1.0 + clumping)
     deviation: Floats = np.sqrt(variance)
     return deviation
+
+
+def with_further_chunks(point: OperatingPoint, chunks: Floats, bins: WorkloadBins) -> OperatingPoint:
+    """The operating point as a waiting request sees it: Δ + (m − 1)·h per prompt in place of Δ.
+
+    A prompt that goes in m chunks holds those behind it for m steps, decode included, not for its own work alone.
+    The mean step stays; prefill_load becomes the share of time that such prompts hold.
+    """
+    increment_s = point.increment_s + (chunks - 1.0) * point.decode_s[:, None]
+    held = point.rate_per_s * (increment_s * bins.prompt_share).sum(axis=1)
+    return replace(point, increment_s=increment_s, prefill_load=held)
 
 
 def sequences_needed(point: OperatingPoint) -> Floats:

@@ -90,9 +90,7 @@ def prefill_increments(
     return np.maximum.accumulate(increment, axis=2)
 
 
-def prefill_chunks(
-    bins: WorkloadBins, token_budget: Floats, sequences: Floats
-) -> Floats:
+def prefill_chunks(bins: WorkloadBins, token_budget: Floats, sequences: Floats) -> Floats:
     """Number of steps that the prefill of a prompt takes, (R, G, J), beside `sequences` (R or 1, G) decoding."""
     largest_chunk = np.maximum(token_budget[:, None] - sequences, SMALLEST_CHUNK_TOKENS)
     return np.ceil(bins.new_tokens[:, None, :] / largest_chunk[:, :, None])

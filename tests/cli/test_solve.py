@@ -28,7 +28,7 @@ def test_an_answer_ends_with_0_and_a_report_of_one_page(run: Run, spec_file: Spe
     lines = ran.out.splitlines()
     assert lines[0].endswith("proved cheapest")
     assert len(lines) <= 30
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines[:-1])) <= 100  # the last line holds a path of this machine
     assert "\x1b" not in ran.out
     assert lines[-1] == f"Next      roofplan solve {spec_file()} --json"
 

@@ -120,7 +120,11 @@ def test_without_a_budget_the_dollar_wall_has_no_share(solved: Outcome, chat: Se
     walls = tuple(
         wall.model_copy(update={"utilization": None}) if wall.id == "economic-cost" else wall for wall in solved.walls
     )
-    assert "no budget is given" in render(solved.model_copy(update={"walls": walls}), chat, "x").plain
+    text = render(solved.model_copy(update={"walls": walls, "binding_wall": "dollars"}), chat, "x").plain
+    line = next(line for line in text.split("\n") if "no budget" in line)
+    assert "█" not in line
+    assert line.endswith("◄ binds")
+    assert_fits(text)
 
 
 def test_what_binds_is_said_in_words(report: str, solved: Outcome, chat: ServingSpec) -> None:
