@@ -1,0 +1,56 @@
+"""Every example with the report that it prints; ROOFPLAN_UPDATE_GOLDEN=1 writes the reports anew."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from catalog.read import load
+from optimizer.deliver.console import render, report_console
+from optimizer.names import known_names
+from optimizer.outcome import Outcome
+from optimizer.report import outcome_of
+from optimizer.solve import answer
+from requirements_specs.read import read_spec
+from requirements_specs.serving import ServingSpec
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+# Reports say how old a price is.
+TODAY = date(2026, 11, 24)
+
+
+def solved(example: Path) -> tuple[ServingSpec, Outcome]:
+    snapshot = load()
+    spec = read_spec(example, known_names(snapshot))
+    return spec, outcome_of(spec, answer(spec, snapshot), snapshot, 0.0, TODAY)
+
+
+def printed(example: Path) -> str:
+    spec, outcome = solved(example)
+    console = report_console()
+    with console.capture() as capture:
+        console.print(render(outcome, spec, f"examples/{example.name}"))
+    return capture.get()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_prints_its_report(example: Path) -> None:
+    report = printed(example)
+    golden = example.with_suffix(".txt")
+    if os.environ.get("ROOFPLAN_UPDATE_GOLDEN"):
+        golden.write_text(report, encoding="utf-8")
+    assert report == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_report_is_short_and_plain(example: Path) -> None:
+    lines = example.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 100
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_there_is_an_example_of_every_kind_of_answer() -> None:
+    statuses = {path.with_suffix(".txt").read_text(encoding="utf-8").split("\n")[0].split(" · ")[-1] for path in EXAMPLES}
+    assert statuses == {"proved cheapest", "proved infeasible"}
