@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -115,6 +116,8 @@ def predict(
 def main() -> None:
     """Run the command of this process; nothing that a command raises is shown as a traceback."""
     sys.excepthook = report_bug
+    # No plugin of pydantic is ours, and to look for one reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the reader of a pipe does
     for stream in (sys.stdout, sys.stderr):

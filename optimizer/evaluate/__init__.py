@@ -5,7 +5,7 @@ and "feasible when re-evaluated" are one computation. `evaluate` gives the figur
 requirements under open arrivals.
 """
 
-from optimizer.evaluate.bound import key_rate_bound, rate_bound
+from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
 from optimizer.evaluate.requirements import highest_rate, largest_ratio, meets
@@ -36,6 +36,7 @@ __all__ = [
     "first_token",
     "highest_rate",
     "key_rate_bound",
+    "keys_that_may_answer",
     "largest_ratio",
     "mean_state",
     "meets",

@@ -1,17 +1,20 @@
-"""A rate that no candidate can exceed, from the fluid floor alone."""
+"""What no candidate can exceed: a rate, from the fluid floor; a first token, from the own prefill beside nobody."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate.candidates import Candidates, Physics
-from optimizer.evaluate.state import Question
+from optimizer.evaluate.candidates import Candidates, Physics, engine_increment, useful_budget
+from optimizer.evaluate.state import Question, after_first_token
 from optimizer.traffic.percentiles import tpot_factor
-from optimizer.traffic.step_tables import SEQUENCES, at_sequences
-from requirements_specs.requirement import Metric
+from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_chunks, prefill_increments
+from optimizer.traffic.tails import own_time
+from optimizer.traffic.workload_bins import WorkloadBins
+from requirements_specs.requirement import Metric, Statistic
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
@@ -41,6 +44,43 @@ def key_rate_bound(physics: Physics, keys: Integers, max_num_seqs: Floats, quest
     best = np.maximum(ratios.max(axis=1), at_most / step_at_most)
     bound = physics.step_times.pp[keys] * best / physics.bins.mean_output
     return np.where(fits & (most > 0.0), bound, 0.0)
+
+
+def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Question) -> Bools:
+    """Whether a request that meets an idle replica would be in time with any of the token budgets, (K,).
+
+    Every term of TTFT and E2E is non-decreasing in the rate and no wait is negative, so a refusal is exact.
+    """
+    keys = np.arange(physics.step_times.count)
+    slowdown = physics.slowdown(keys, question.deviations)
+    decode_s = physics.decode.decode_s[:, 0] * slowdown
+    step_s = physics.decode.fluid_s[:, 0] * slowdown
+    bins, step_times = physics.bins, physics.step_times
+    limits = [limit for limit in question.limits if limit.metric is not Metric.TPOT]
+    may: Bools = np.full(len(keys), not limits)
+    for budget in np.unique(useful_budget(bins, token_budgets)) if limits else ():
+        budgets = np.full(len(keys), budget)
+        raw_s = prefill_increments(step_times, bins, budgets, physics.decode.decode_s[:, :1], SEQUENCES[:1])[:, 0, :]
+        increment_s = slowdown[:, None] * engine_increment(step_times, raw_s)
+        chunks = prefill_chunks(bins, budgets, np.zeros((1, 1)))[:, 0, :]
+        own_s = own_time(decode_s, increment_s, chunks, step_times.host_s, step_times.own_prefill_factor)
+        in_time = np.ones(len(keys), dtype=bool)
+        for limit in limits:
+            allowance = limit.limit_s - after_first_token(limit.metric, limit.statistic, bins, step_s)
+            in_time &= in_time_alone(limit.statistic, own_s, allowance, bins)
+        may |= in_time
+    return may
+
+
+def in_time_alone(statistic: Statistic, own_s: Floats, allowance_s: Floats, bins: WorkloadBins) -> Bools:
+    """Whether the own times (R, J) alone leave a statistic of the first token within its allowance (R,)."""
+    probability = statistic.probability
+    share = bins.prompt_share
+    if probability is None:
+        in_time: Bools = (own_s * share).sum(axis=1) <= allowance_s
+    else:
+        in_time = ((own_s >= allowance_s[:, None]) * share).sum(axis=1) <= 1.0 - probability
+    return in_time
 
 
 def _sequences_within(step_s: Floats, limit_s: float) -> Floats:

@@ -72,6 +72,12 @@ class Candidates:
         )
 
 
+def engine_increment(step_times: StepTimes, increment_s: Floats) -> Floats:
+    """What a prefill adds in the engine, (R, …) seconds: a multiple of its kernels and a fixed time per prompt."""
+    wide = (-1,) + (1,) * (increment_s.ndim - 1)
+    return step_times.prefill_factor.reshape(wide) * increment_s + step_times.prefill_event_s.reshape(wide)
+
+
 def useful_budget(bins: WorkloadBins, token_budget: Floats) -> Floats:
     """The part of a token budget that changes a step: beyond it every prompt goes in one chunk, (R,)."""
     useful: Floats = np.minimum(token_budget, bins.new_tokens.max() + SEQUENCES[-1])
@@ -87,7 +93,7 @@ def tabulate(physics: Physics, keys: Integers, token_budget: Floats, max_num_seq
         missing_budget = np.array([budget for _, budget in missing])
         step_times = physics.step_times.take(missing_keys)
         tables = prefill_increments(step_times, physics.bins, missing_budget, physics.decode.decode_s[missing_keys])
-        tables = step_times.prefill_factor[:, None, None] * tables + step_times.prefill_event_s[:, None, None]
+        tables = engine_increment(step_times, tables)
         physics.increments.update(zip(missing, tables, strict=True))
     increment_s = np.stack([physics.increments[row] for row in wanted])
     return Candidates(physics, keys, token_budget, max_num_seqs, increment_s)

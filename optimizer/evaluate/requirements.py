@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.arrays import map_arrays
-from optimizer.evaluate.bound import rate_bound
+from optimizer.evaluate.bound import in_time_alone, rate_bound
 from optimizer.evaluate.candidates import Candidates, useful_budget
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
@@ -58,15 +58,9 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
 def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits would hold if nobody waited; a refusal is exact, for no wait is negative."""
     own_s = own_first_token_s(candidates, state)
-    share = candidates.physics.bins.prompt_share
     met = np.ones(len(candidates), dtype=bool)
     for limit in limits:
-        allowance = _allowance(limit, candidates, state)
-        probability = limit.statistic.probability
-        if probability is None:
-            met &= (own_s * share).sum(axis=1) <= allowance
-        else:
-            met &= ((own_s >= allowance[:, None]) * share).sum(axis=1) <= 1.0 - probability
+        met &= in_time_alone(limit.statistic, own_s, _allowance(limit, candidates, state), candidates.physics.bins)
     return met
 
 
@@ -93,7 +87,7 @@ def _distinct_laws(candidates: Candidates, state: State) -> tuple[Integers, Inte
 
 def _allowance(limit: LatencyLimit, candidates: Candidates, state: State) -> Floats:
     """What a limit leaves for the first token, (R,)."""
-    return limit.limit_s - after_first_token(limit.metric, limit.statistic, candidates, state)
+    return limit.limit_s - after_first_token(limit.metric, limit.statistic, candidates.physics.bins, state.point.step_s)
 
 
 def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:

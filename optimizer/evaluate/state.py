@@ -23,6 +23,7 @@ from optimizer.traffic.fluid import (
 from optimizer.traffic.percentiles import decoding_s, tpot_factor
 from optimizer.traffic.step_tables import at_sequences, prefill_chunks
 from optimizer.traffic.tails import CROWDED_DEVIATIONS, FirstTokenLaw, first_token_law, own_time
+from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
@@ -110,21 +111,21 @@ def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     """TTFT of a request that waits for nobody, per prompt bin, (R, J)."""
     step_times = candidates.physics.step_times
     return own_time(
-        state.point,
-        state.chunks - 1.0,
+        state.point.decode_s,
+        state.point.increment_s,
+        state.chunks,
         step_times.host_s[candidates.keys],
         step_times.own_prefill_factor[candidates.keys],
     )
 
 
-def after_first_token(metric: Metric, statistic: Statistic, candidates: Candidates, state: State) -> Floats:
-    """Part of the metric that follows the first token, (R,): nothing for TTFT."""
+def after_first_token(metric: Metric, statistic: Statistic, bins: WorkloadBins, step_s: Floats) -> Floats:
+    """Part of the metric that follows the first token at a mean step (R,): nothing for TTFT."""
     if metric is Metric.TTFT:
-        return np.zeros(len(candidates))
-    bins = candidates.physics.bins
+        return np.zeros(len(step_s))
     probability = statistic.probability
     output = bins.mean_output if probability is None else bins.output_quantile(probability)
-    return decoding_s(state.point.step_s, output, statistic)
+    return decoding_s(step_s, output, statistic)
 
 
 def statistic_of(
@@ -135,4 +136,4 @@ def statistic_of(
         return tpot_factor(statistic) * state.point.step_s
     probability = statistic.probability
     first = law.mean_s if probability is None else law.percentile(probability)
-    return first + after_first_token(metric, statistic, candidates, state)
+    return first + after_first_token(metric, statistic, candidates.physics.bins, state.point.step_s)

@@ -1,4 +1,4 @@
-"""Optimistic units and cost of every placement, from the fluid floor alone."""
+"""Optimistic units and cost of every placement."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate import Physics, Question, key_rate_bound
-from optimizer.topology.layouts import MAX_NUM_SEQS, CandidateSpace
+from optimizer.evaluate import Physics, Question, key_rate_bound, keys_that_may_answer
+from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpace
 
 Integers = NDArray[np.int64]
 # Units beyond this cannot be rented and would overflow a price.
@@ -59,7 +59,10 @@ def units_bound(space: CandidateSpace, physics: Physics, question: Question, dem
     """Fewest units that could carry the demand, (P,); MOST_UNITS + 1 where no number can."""
     keys = np.arange(len(space.keys))
     largest = np.full(len(keys), MAX_NUM_SEQS[-1])
-    rate = key_rate_bound(physics, keys, largest, question)[space.placement_key] * (1.0 + OUTWARD)
+    bound = np.where(
+        keys_that_may_answer(physics, TOKEN_BUDGETS, question), key_rate_bound(physics, keys, largest, question), 0.0
+    )
+    rate = bound[space.placement_key] * (1.0 + OUTWARD)
     replicas = np.divide(demand.rate_per_s, rate, out=np.full_like(rate, np.inf), where=rate > 0.0)
     units = np.ceil((replicas + demand.spare_replicas) / space.replicas_per_unit - OUTWARD)
     return np.clip(units, 1, MOST_UNITS + 1).astype(np.int64)

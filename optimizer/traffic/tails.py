@@ -78,21 +78,20 @@ class FirstTokenLaw:
         return upper
 
 
-def own_time(point: OperatingPoint, extra_chunks: Floats, host_s: Floats, own_prefill_factor: Floats) -> Floats:
-    """Part of TTFT that does not wait for others, (R, J): host + (1 + extra chunks)·h + factor·own prefill.
+def own_time(
+    decode_s: Floats, increment_s: Floats, chunks: Floats, host_s: Floats, own_prefill_factor: Floats
+) -> Floats:
+    """Part of TTFT that does not wait for others, (R, J): host + chunks·h + factor·own prefill.
 
     Args:
-        point: the operating point.
-        extra_chunks: steps beyond the first that the own prefill takes, (R, J).
+        decode_s: h, the step without prefill, (R,).
+        increment_s: what the own prefill adds, (R, J).
+        chunks: steps that the own prefill takes, (R, J).
         host_s: time outside the steps (tokenisation, scheduling, transport), (R,).
         own_prefill_factor: measured ratio of a request's own prefill to its increment, (R,).
 
     """
-    return (
-        host_s[:, None]
-        + (1.0 + extra_chunks) * point.decode_s[:, None]
-        + own_prefill_factor[:, None] * point.increment_s
-    )
+    return host_s[:, None] + chunks * decode_s[:, None] + own_prefill_factor[:, None] * increment_s
 
 
 def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins) -> FirstTokenLaw:
