@@ -46,7 +46,7 @@ $(INSTALLED): pyproject.toml
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 		echo "building $(VENV) with $$("$$python" --version)" >&2; \
 		"$$python" -m venv $(VENV) && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' && \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]' && \
 		touch $@ && exit 0; \
 		exit 1; \
 	done; \

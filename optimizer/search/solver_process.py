@@ -7,6 +7,7 @@ and results come out as one line of JSON each.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -26,6 +27,8 @@ class SolverProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # so that it finds the packages where this process found them, installed or not
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
     def __enter__(self) -> SolverProcess:

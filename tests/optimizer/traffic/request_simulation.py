@@ -18,22 +18,25 @@ Floats = NDArray[np.float64]
 
 def first_tokens(
     rate: float, base_s: Floats, increment_s: Floats, share: Floats, *, steps: int, warm_up: int, seed: int = 17
-) -> Floats:
-    """Times to first token of the requests of many replicas side by side.
+) -> tuple[Floats, Floats]:
+    """Waits and times to first token of the requests of many replicas side by side.
 
-    `base_s` (C,) is the step of each replica without prefill; `increment_s` and `share` (J,) the prompts.
+    `base_s` (C,) is the step of each replica without prefill; `increment_s` and `share` (J,) the prompts. The wait is
+    the time to first token without the base step and the own prefill.
     """
     random = np.random.default_rng(seed)
     length = base_s / (1.0 - rate * (increment_s * share).sum())
-    seen = []
+    waits, times = [], []
     for step in range(warm_up + steps):
         replica = np.repeat(np.arange(len(base_s)), random.poisson(rate * length))
         rest = length[replica] * random.uniform(size=len(replica))
         own = random.choice(increment_s, len(replica), p=share)
         length = base_s + np.bincount(replica, weights=own, minlength=len(base_s))
         if step >= warm_up:
-            seen.append(rest + length[replica])
-    return np.concatenate(seen)
+            time = rest + length[replica]
+            times.append(time)
+            waits.append(time - base_s[replica] - own)
+    return np.concatenate(waits), np.concatenate(times)
 
 
 def point_at(rate: Floats | float, base_s: float, increment_s: Floats, share: Floats) -> OperatingPoint:

@@ -70,7 +70,6 @@ def test_prefill_alone_can_overload() -> None:
     assert point_of(0.999999 / (KAPPA * 1000.0), tables, bins).overloaded[0]
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeWarning, reason="∞·0 in decode_s of an overloaded row: NaN and a warning")
 def test_an_overloaded_row_is_no_nan() -> None:
     bins = lengths()
     point = point_of(1.5 / (KAPPA * 1000.0), tables_of(LINEAR, bins), bins)

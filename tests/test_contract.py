@@ -1,0 +1,112 @@
+"""The answer's contract: every key, in every answer, the same bytes twice."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.read import load
+from optimizer.names import known_names
+from optimizer.report import outcome_of
+from optimizer.solve import answer
+from requirements_specs.read import read_spec
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+KEYS = {
+    "schema_version", "status", "proved", "objective", "scope", "assumed", "cost", "design", "predicted",
+    "binding_wall", "also_binding", "walls", "minimum_hardware", "conflicts", "relaxations", "search",
+    "catalog_hash", "warnings", "timing",
+}  # fmt: skip
+POOL_KEYS = {
+    "role", "accelerator", "offer", "price_kind", "price_date", "instances", "replicas", "accelerators_per_replica",
+    "layout", "formats", "engine",
+}  # fmt: skip
+LEDGER = ("illegal", "bounded", "refused", "dominated", "optimal", "tied")
+STATISTICS = {"mean", "p50", "p90", "p95", "p99", "p99_interval"}
+
+
+def answered(name: str) -> dict[str, Any]:
+    snapshot = load()
+    spec = read_spec(EXAMPLES / name, known_names(snapshot))
+    outcome = outcome_of(spec, answer(spec, snapshot), snapshot, 1.0, date(2026, 11, 24))
+    found: dict[str, Any] = json.loads(outcome.model_dump_json())
+    return found
+
+
+@pytest.fixture(scope="module")
+def chat() -> dict[str, Any]:
+    return answered("chat_70b.yaml")
+
+
+@pytest.fixture(scope="module")
+def impossible() -> dict[str, Any]:
+    return answered("infeasible_tpot.yaml")
+
+
+def test_every_key_of_the_contract_is_there(chat: dict[str, Any]) -> None:
+    assert chat.keys() >= KEYS
+    assert chat["objective"].keys() >= {"metric", "value", "bound", "analytic_bound", "verified_by"}
+    assert chat["scope"].keys() >= {"pools", "engines", "formats", "estimated_parts"}
+    assert chat["cost"].keys() >= {
+        "usd_per_hour", "usd_per_month", "usd_per_million_input_tokens", "usd_per_million_output_tokens",
+        "usd_per_million_tokens", "idle_share",
+    }  # fmt: skip
+    (pool,) = chat["design"]["pools"]
+    assert pool.keys() >= POOL_KEYS
+    assert pool["layout"].keys() >= {"tp", "pp", "ep", "dp_attention"}
+    assert pool["formats"].keys() == {"weights", "activations", "kv"}
+    assert pool["engine"].keys() == {"name", "max_num_seqs", "max_num_batched_tokens"}
+    for metric in ("ttft_s", "tpot_s", "e2e_s"):
+        assert chat["predicted"][metric].keys() == STATISTICS
+    assert chat["predicted"].keys() >= {"output_tokens_per_s", "utilization", "memory_bytes_per_accelerator"}
+    for wall in chat["walls"]:
+        assert wall.keys() == {
+            "id", "number", "utilization", "binding", "gain_of_10_percent", "cost_falls_at_factor",
+        }  # fmt: skip
+    assert chat["search"].keys() >= {"candidates", *LEDGER, "refined", "columns", "solver"}
+
+
+def test_an_infeasible_answer_has_the_same_keys(chat: dict[str, Any], impossible: dict[str, Any]) -> None:
+    assert impossible.keys() == chat.keys()
+    assert impossible["status"] == "infeasible"
+    assert impossible["design"] is impossible["cost"] is impossible["predicted"] is None
+    assert impossible["binding_wall"] == "memory-bandwidth"
+    assert impossible["floor"]["least"] > impossible["floor"]["limit"] == 0.005
+
+
+def test_the_proof_is_bound_equals_objective_over_millions_of_rows(chat: dict[str, Any]) -> None:
+    assert chat["proved"] is True
+    assert chat["status"] == "optimal"
+    assert chat["objective"]["value"] == chat["objective"]["bound"] == chat["cost"]["usd_per_hour"]
+    assert chat["search"]["candidates"] >= 1_000_000
+    assert chat["search"]["candidates"] == sum(chat["search"][name] for name in LEDGER)
+    assert sum(chat["search"]["illegal_by_reason"].values()) == chat["search"]["illegal"]
+
+
+def test_what_is_computed_later_is_null(chat: dict[str, Any]) -> None:
+    assert chat["conflicts"] is chat["relaxations"] is chat["minimum_hardware"] is None
+    assert chat["objective"]["verified_by"] == "none"
+    assert {wall["cost_falls_at_factor"] for wall in chat["walls"]} == {None}
+
+
+def test_two_runs_give_the_same_bytes(chat: dict[str, Any]) -> None:
+    assert json.dumps(answered("chat_70b.yaml")) == json.dumps(chat)
+
+
+def test_the_figures_hang_together(chat: dict[str, Any]) -> None:
+    cost, predicted = chat["cost"], chat["predicted"]
+    (pool,) = chat["design"]["pools"]
+    assert cost["usd_per_hour"] == pytest.approx(pool["instances"] * pool["usd_per_hour_per_instance"])
+    assert cost["usd_per_month"] == pytest.approx(730 * cost["usd_per_hour"])
+    million_output_per_hour = predicted["output_tokens_per_s"] * 3600 / 1e6
+    assert cost["usd_per_million_output_tokens"] == pytest.approx(cost["usd_per_hour"] / million_output_per_hour)
+    assert cost["idle_share"] == pytest.approx(1 - predicted["utilization"])
+    assert predicted["at_risk_s"]["slo.ttft.p99"] <= 0.2
+    for metric in ("ttft_s", "tpot_s", "e2e_s"):
+        latency = predicted[metric]
+        assert latency["p50"] <= latency["p90"] <= latency["p95"] <= latency["p99"]
+        assert latency["p99_interval"][0] < latency["p99"] < latency["p99_interval"][1]
+    binding = [wall["id"] for wall in chat["walls"] if wall["binding"]]
+    assert chat["binding_wall"] in binding
