@@ -1,4 +1,4 @@
-"""Every example with the report that it prints; ROOFPLAN_UPDATE_GOLDEN=1 writes the reports anew."""
+"""Every example with the report that it prints; ROOFPLAN_UPDATE_GOLDEN=1 writes them, and the README's, anew."""
 
 import os
 from datetime import date
@@ -15,7 +15,9 @@ from optimizer.solve import answer
 from requirements_specs.read import read_spec
 from requirements_specs.serving import ServingSpec
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 # Reports say how old a price is.
 TODAY = date(2026, 11, 24)
 
@@ -39,6 +41,8 @@ def test_example_prints_its_report(example: Path) -> None:
     report = printed(example)
     golden = example.with_suffix(".txt")
     if os.environ.get("ROOFPLAN_UPDATE_GOLDEN"):
+        readme = README.read_text(encoding="utf-8")
+        README.write_text(readme.replace(golden.read_text(encoding="utf-8"), report), encoding="utf-8")
         golden.write_text(report, encoding="utf-8")
     assert report == golden.read_text(encoding="utf-8")
 
@@ -52,5 +56,7 @@ def test_report_is_short_and_plain(example: Path) -> None:
 
 
 def test_there_is_an_example_of_every_kind_of_answer() -> None:
-    statuses = {path.with_suffix(".txt").read_text(encoding="utf-8").split("\n")[0].split(" · ")[-1] for path in EXAMPLES}
+    statuses = {
+        path.with_suffix(".txt").read_text(encoding="utf-8").split("\n")[0].split(" · ")[-1] for path in EXAMPLES
+    }
     assert statuses == {"proved cheapest", "proved infeasible"}

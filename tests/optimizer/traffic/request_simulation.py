@@ -74,7 +74,8 @@ def law_at(
     rows, prompts = point.increment_s.shape
     nothing, single = np.zeros((rows, prompts)), np.zeros((1, 1))
     bins = WorkloadBins(np.ones((1, prompts)), share, single, np.ones((1, 1)), np.ones(1))
-    own_s = own_time(point, nothing, np.zeros(rows), np.ones(rows)) if own else nothing
+    alone = own_time(point.decode_s, point.increment_s, nothing + 1.0, np.zeros(rows), np.ones(rows))
+    own_s = alone if own else nothing
     return first_token_law(point, own_s, np.full(rows, crowded), bins)
 
 

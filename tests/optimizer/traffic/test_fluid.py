@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from optimizer.traffic.fluid import OperatingPoint, TrafficTables, kv_tokens_needed, operating_point, sequences_needed
+from optimizer.traffic.fluid import (
+    OperatingPoint,
+    TrafficTables,
+    kv_tokens_needed,
+    operating_point,
+    sequences_needed,
+    with_further_chunks,
+)
 from optimizer.traffic.step_tables import SEQUENCES, decode_tables, prefill_increments
 from optimizer.traffic.workload_bins import WorkloadBins, constant_lengths
 from tests.optimizer.traffic.linear_steps import LinearSteps, linear_steps
@@ -225,3 +232,15 @@ def test_a_budget_full_of_decoding_sequences_leaves_no_room() -> None:
     bins = lengths()
     point = point_of(20.0, tables_of(LINEAR, bins), bins, budget=25.0)
     assert np.isinf(point.budget_load[0])
+
+
+def test_further_chunks_hold_the_queue_for_their_steps() -> None:
+    """A prompt in three chunks takes its own prefill and two more decode steps from whoever waits behind it."""
+    bins = lengths()
+    point = point_of(20.0, tables_of(LINEAR, bins), bins)
+    queue = with_further_chunks(point, np.array([[3.0]]), bins)
+    assert queue.increment_s[0, 0] == pytest.approx(2e-3 + 2 * 6e-3)
+    assert queue.prefill_load[0] == pytest.approx(20.0 * 14e-3)
+    assert queue.step_s[0] == point.step_s[0]
+    whole = with_further_chunks(point, np.ones((1, 1)), bins)
+    assert whole.prefill_load[0] == pytest.approx(point.prefill_load[0], rel=1e-12)
