@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -81,9 +80,9 @@ def solve(
         if as_json:
             typer.echo(outcome.model_dump_json(indent=2))
         else:
-            from optimizer.deliver.console import render, report_console
+            from optimizer.deliver.console import render, terminal_text
 
-            report_console().print(render(outcome, spec, str(spec_file)))
+            typer.echo(terminal_text(render(outcome, spec, str(spec_file))), color=True)
         codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
         raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))
 
@@ -118,8 +117,6 @@ def main() -> None:
     sys.excepthook = report_bug
     # No plugin of pydantic is ours, and to look for one reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly when the reader of a pipe does
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × or ≤ still gets its report

@@ -23,11 +23,15 @@ class ExitCode(IntEnum):
     INFEASIBLE = 3
     UNPROVED = 4
     INTERRUPTED = 130
+    READER_LEFT = 141
 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Bad input ends with its message on standard error and `BAD_INPUT`; whatever else is raised is a bug."""
+    """Bad input ends with its message on standard error and `BAD_INPUT`; whatever else is raised is a bug.
+
+    An interrupt, and a reader of our output that leaves before the end, end a command quietly.
+    """
     from catalog.errors import CatalogError
     from optimizer.errors import QuestionError
     from requirements_specs.errors import RequirementsError
@@ -39,6 +43,10 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(ExitCode.BAD_INPUT) from None
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except BrokenPipeError:
+        # What is left in the buffer goes nowhere, so that the flush at the end of the process is as quiet as we are.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.READER_LEFT) from None
 
 
 def report_bug(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -1,7 +1,6 @@
 """What only a process of its own shows: what is imported, how a pipe that closes and a bug end, what help costs."""
 
 import resource
-import signal
 import subprocess
 import sys
 
@@ -33,7 +32,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
         assert process.stdout.readline() == "{\n"
         process.stdout.close()
         assert process.stderr.read() == ""
-        assert process.wait() == -signal.SIGPIPE
+        assert process.wait() == ExitCode.READER_LEFT
 
 
 def test_a_bug_ends_with_1_and_two_lines() -> None:

@@ -1,6 +1,7 @@
 import pytest
+from rich.text import Text
 
-from optimizer.deliver.console import render, report_console
+from optimizer.deliver.console import render, terminal_text
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH
 from optimizer.outcome import Allowance, EngineOut, LayoutOut, Outcome, SearchOut, WallOut
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
@@ -305,28 +306,23 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def printed(report: object, capsys: pytest.CaptureFixture[str]) -> str:
-    report_console().print(report)
-    return capsys.readouterr().out
-
-
 @pytest.mark.usefixtures("terminal")
-def test_a_terminal_gets_colours(solved: Outcome, chat: ServingSpec, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "\x1b[" in printed(render(solved, chat, "x"), capsys)
+def test_a_terminal_gets_colours(solved: Outcome, chat: ServingSpec) -> None:
+    report = render(solved, chat, "x")
+    assert "\x1b[" in terminal_text(report)
+    assert Text.from_ansi(terminal_text(report)).plain == report.plain
 
 
-def test_no_color_is_honoured(
-    terminal: pytest.MonkeyPatch, solved: Outcome, chat: ServingSpec, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_color_is_honoured(terminal: pytest.MonkeyPatch, solved: Outcome, chat: ServingSpec) -> None:
     terminal.setenv("NO_COLOR", "1")
     report = render(solved, chat, "x")
-    assert printed(report, capsys) == report.plain + "\n"
+    assert terminal_text(report) == report.plain
 
 
 def test_what_is_no_terminal_gets_plain_text(
-    monkeypatch: pytest.MonkeyPatch, solved: Outcome, chat: ServingSpec, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, solved: Outcome, chat: ServingSpec
 ) -> None:
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     report = render(solved, chat, "x" * 300)
-    assert printed(report, capsys) == report.plain + "\n"
+    assert terminal_text(report) == report.plain

@@ -48,7 +48,6 @@ def test_the_search_finds_what_trying_everything_finds() -> None:
 
     agree()
     assert tally["tied"] >= LEAST_SHARE_OF_TIES * tally["examples"], tally
-    print(tally)
     assert tally["several units"] >= 0.1 * tally["examples"], tally
 
 

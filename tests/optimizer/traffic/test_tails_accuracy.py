@@ -9,7 +9,7 @@ from optimizer.traffic import tails
 from tests.optimizer.traffic.request_simulation import law_at
 
 BASE_S = 10e-3
-ROWS = 48
+ROWS = 40
 # Sixteen bins of a log-normal length, ever thinner towards the longest.
 EDGES = np.concatenate([np.linspace(0.0, 0.9, 13), [0.968, 0.99, 0.999, 1.0]])
 SHARE = np.diff(EDGES)
@@ -32,7 +32,7 @@ def test_the_affordable_series_is_near_the_fine_one(
     rate = load / (ratios * BASE_S)
 
     used = law_at(rate, BASE_S, increments, SHARE)
-    monkeypatch.setattr(tails, "FREQUENCIES", 1024)
+    monkeypatch.setattr(tails, "FREQUENCIES", 512)
     monkeypatch.setattr(tails, "GENERATIONS", 30)
     fine = law_at(rate, BASE_S, increments, SHARE)
     exact = fine.percentile(0.99)

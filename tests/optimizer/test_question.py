@@ -1,0 +1,254 @@
+from collections.abc import Sequence
+from math import exp, log
+
+import numpy as np
+import pytest
+
+from catalog.parts import Evidence
+from catalog.read import Snapshot, load
+from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
+from optimizer.errors import QuestionError
+from optimizer.question import (
+    Nothing,
+    Problem,
+    admitted_offers,
+    demand_of,
+    evidence_of,
+    more_allowed,
+    pose,
+    question_at,
+    without_caps,
+)
+from optimizer.search.bounds import Demand
+from requirements_specs.lengths import LengthDistribution
+from requirements_specs.requirement import LatencyLimit, Metric, Statistic
+from requirements_specs.serving import (
+    Availability,
+    Budget,
+    Formats,
+    IntegerChoice,
+    Inventory,
+    Layout,
+    ServingSpec,
+)
+from requirements_specs.workload import Workload
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Snapshot:
+    return load()
+
+
+def spec(
+    *,
+    model: str = "llama-3.1-8b",
+    rate: float = 10.0,
+    output: float = 200.0,
+    peak: float = 1.0,
+    risk: float = 0.1,
+    slo: Sequence[LatencyLimit] = (),
+    **more: object,
+) -> ServingSpec:
+    return ServingSpec(
+        name="question",
+        model=model,
+        risk=risk,
+        slo=tuple(slo),
+        workload=Workload(
+            request_rate_per_s=rate,
+            prompt_tokens=LengthDistribution.constant(500.0),
+            output_tokens=LengthDistribution.constant(output),
+            peak_factor=peak,
+        ),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def problem_of(asked: ServingSpec, snapshot: Snapshot) -> Problem:
+    problem = pose(asked, snapshot)
+    assert isinstance(problem, Problem)
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("part", "evidence", "ninety_percent"),
+    [
+        ("h100-sxm-80gb", Evidence.MEASURED, 1.5),
+        ("h100-nvl-94gb", Evidence.CLASS, 1.7),
+        ("mi300x-192gb", Evidence.ESTIMATED, 2.5),
+    ],
+)
+def test_the_scenario_of_a_part(snapshot: Snapshot, part: str, evidence: Evidence, ninety_percent: float) -> None:
+    """Nine of ten step times lie within the factor either way; risk .1 takes the one-sided 0.9 quantile of that."""
+    inventory = Inventory(accelerators=(part,), estimated_parts=True, undated=True)
+    one_rank = Layout(tp=IntegerChoice(values=(1,)), pp=IntegerChoice(values=(1,)))
+    asked = spec(inventory=inventory, layout=one_rank, formats=Formats(weights=("bf16",)))
+    problem = problem_of(asked, snapshot)
+    assert problem.space.keys[0].accelerator.evidence is evidence
+    keys = np.arange(len(problem.space.keys))
+    slow = problem.physics.slowdown(keys, problem.question.deviations)
+    np.testing.assert_allclose(slow, exp(log(ninety_percent) / 1.6448536 * 1.2815516), rtol=1e-6)
+    np.testing.assert_allclose(problem.physics.slowdown(keys, 1.6448536), ninety_percent, rtol=1e-6)
+    kv = problem.physics.kv_tokens_per_pipeline(keys, problem.question.deviations)
+    point = problem.physics.kv_tokens_per_pipeline(keys, 0.0)
+    np.testing.assert_allclose(kv / point, 1.0 - 0.05 * 1.2815516, rtol=1e-6)
+
+
+def test_risk_a_tenth_on_a_measured_part_is_a_step_1_37_times_as_long(snapshot: Snapshot) -> None:
+    inventory = Inventory(accelerators=("h100-sxm-80gb",))
+    problem = problem_of(spec(inventory=inventory, layout=Layout(tp=IntegerChoice(values=(1,)))), snapshot)
+    slow = problem.physics.slowdown(np.zeros(1, dtype=np.int64), problem.question.deviations)
+    assert slow[0] == pytest.approx(1.37, abs=0.005)
+
+
+def test_half_a_risk_is_the_point_prediction() -> None:
+    limits = (LatencyLimit(metric=Metric.TTFT, statistic=Statistic.P99, limit_s=0.2),)
+    asked = spec(slo=limits, availability=Availability(load_cap=0.7))
+    question = question_at(asked, 0.5)
+    assert (question.deviations, question.limits, question.load_cap) == (0.0, limits, 0.7)
+    assert question_at(asked, 0.01).deviations > question_at(asked, 0.1).deviations > 0.0
+
+
+@pytest.mark.parametrize(
+    ("part", "estimates", "evidence"),
+    [
+        ("h100-sxm-80gb", Estimate.NONE, Evidence.MEASURED),
+        ("h100-sxm-80gb", Estimate.COLLECTIVE, Evidence.CLASS),
+        ("h100-sxm-80gb", Estimate.PIPELINE_HOP, Evidence.CLASS),
+        ("h100-sxm-80gb", Estimate.DENSE_KERNELS, Evidence.ESTIMATED),
+        ("h100-sxm-80gb", Estimate.EXPERT_KERNELS | Estimate.COLLECTIVE, Evidence.ESTIMATED),
+        ("h100-nvl-94gb", Estimate.NONE, Evidence.CLASS),
+        ("h100-nvl-94gb", Estimate.NO_MULTIPROCESSORS, Evidence.ESTIMATED),
+        ("mi300x-192gb", Estimate.NONE, Evidence.ESTIMATED),
+    ],
+)
+def test_a_rule_in_place_of_a_fit_widens_the_interval(
+    snapshot: Snapshot, part: str, estimates: Estimate, evidence: Evidence
+) -> None:
+    kernels = snapshot.formats["bf16"]
+    row = ReplicaRow(
+        accelerator=snapshot.accelerators[part],
+        link=snapshot.accelerators[part].link.kind,
+        p2p=True,
+        stage_bytes_per_s=None,
+        tp=1,
+        pp=1,
+        ep=1,
+        dp_attention=1,
+        weights=kernels,
+        activations=kernels,
+        kv=kernels,
+        experts=kernels,
+        engine=snapshot.engines["vllm"],
+    )
+    assert evidence_of(row, estimates) is evidence
+
+
+def test_pipelines_have_the_interval_of_a_rule(snapshot: Snapshot) -> None:
+    """Stage hops are estimated, so a measured part in two stages has the interval of its class."""
+    layout = Layout(tp=IntegerChoice(values=(1,)), pp=IntegerChoice(values=(1, 2)))
+    formats = Formats(weights=("bf16",))
+    inventory = Inventory(accelerators=("h100-sxm-80gb",))
+    problem = problem_of(spec(inventory=inventory, layout=layout, formats=formats), snapshot)
+    widths = {row.pp: width for row, width in zip(problem.space.keys, problem.physics.step_deviation, strict=True)}
+    assert widths[1] == pytest.approx(log(1.5) / 1.6448536, rel=1e-6)
+    assert widths[2] == pytest.approx(log(1.7) / 1.6448536, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("budget", "most"),
+    [
+        (Budget(), None),
+        (Budget(usd_per_hour=12.5), 12_500_000),
+        (Budget(usd_per_month=730.0), 1_000_000),
+        (Budget(usd_per_month=1.0), 1_369),  # 1,369.86 micro-dollars an hour
+        (Budget(usd_per_million_output_tokens=2.0), 14_400_000),  # 7.2 million tokens an hour
+        (Budget(usd_per_million_output_tokens=2.0, usd_per_hour=14.0), 14_000_000),
+        (Budget(usd_per_million_output_tokens=1.0, usd_per_hour=14.0), 7_200_000),
+    ],
+)
+def test_budgets_become_micro_dollars_per_hour(budget: Budget, most: int | None) -> None:
+    assert demand_of(spec(budget=budget)).most_usd_micro_per_hour == most
+
+
+def test_a_budget_per_token_counts_the_mean_rate_and_the_design_the_peak() -> None:
+    demand = demand_of(spec(peak=3.0, budget=Budget(usd_per_million_output_tokens=2.0)))
+    assert demand.most_usd_micro_per_hour == 14_400_000
+    assert demand.rate_per_s == 30.0
+
+
+@pytest.mark.xfail(strict=True, reason="$0.06 for each of 22.5 million tokens floors to $1.349999 in floats")
+def test_a_budget_per_token_is_exact() -> None:
+    """As the other budgets: what the decimals say, not what their binary neighbours multiply to."""
+    demand = demand_of(spec(rate=25.0, output=250.0, budget=Budget(usd_per_million_output_tokens=0.06)))
+    assert demand.most_usd_micro_per_hour == 1_350_000
+
+
+def test_demand_carries_caps_and_spares() -> None:
+    asked = spec(availability=Availability(spare_replicas=2), inventory=Inventory(max_accelerators=16))
+    demand = demand_of(asked)
+    assert demand == Demand(10.0, 2, 16, None)
+    assert without_caps(Demand(10.0, 2, 16, 5)) == Demand(10.0, 2, None, None)
+
+
+def test_the_inventory_admits_by_name(snapshot: Snapshot) -> None:
+    def ids(**names: object) -> set[str]:
+        return {offer.id for offer in admitted_offers(Inventory(**names), snapshot.offers)}  # type: ignore[arg-type]
+
+    everything = {offer.id for offer in snapshot.offers}
+    on_demand = {offer.id for offer in snapshot.offers if offer.tier.value == "on_demand"}
+    assert ids() == on_demand < everything
+    assert ids(tiers=("on_demand", "spot")) == everything
+    picked = ids(providers=("lambda",), accelerators=("h100-sxm-80gb",))
+    assert picked
+    assert all(name.startswith("lambda/") and "h100_sxm" in name for name in picked)
+    left_out = sorted(picked)[0]
+    assert ids(providers=("lambda",), accelerators=("h100-sxm-80gb",), exclude_offers=(left_out,)) == picked - {
+        left_out
+    }
+    regional = ids(regions=("us-east4",))
+    assert regional
+    assert all("/us-east4/" in name for name in regional)
+
+
+@pytest.mark.parametrize(
+    "inventory",
+    [
+        Inventory(providers=("lambda",), accelerators=("mi300x-192gb",)),
+        Inventory(providers=("coreweave",), regions=("us-east4",)),
+    ],
+)
+def test_an_empty_inventory_is_a_question_error_that_names_its_key(snapshot: Snapshot, inventory: Inventory) -> None:
+    with pytest.raises(QuestionError, match=r"^inventory: "):
+        pose(spec(inventory=inventory), snapshot)
+
+
+def test_an_uncounted_model_is_refused_with_its_reason(snapshot: Snapshot) -> None:
+    name, reason = next((model.id, model.uncounted) for model in snapshot.models.values() if model.uncounted)
+    with pytest.raises(QuestionError) as error:
+        pose(spec(model=name), snapshot)
+    assert str(error.value).startswith("model: ")
+    assert str(reason) in str(error.value)
+
+
+def test_no_legal_placement_is_a_result_not_an_error(snapshot: Snapshot) -> None:
+    found = pose(spec(inventory=Inventory(accelerators=("v100-sxm2-32gb",))), snapshot)
+    assert isinstance(found, Nothing)
+    assert found.space.candidates == sum(found.space.illegal.values()) > 0
+
+
+def test_allowing_more_adds_only_what_was_left_out(snapshot: Snapshot) -> None:
+    asked = spec(inventory=Inventory(accelerators=("h100-sxm-80gb", "mi300x-192gb")))
+    wider = more_allowed(asked, snapshot, 10**12)
+    assert wider is not None
+    allowed, added = wider
+    assert allowed.inventory.estimated_parts
+    assert allowed.inventory.undated
+    assert {offer.accelerator for offer in added.offers} == {"h100-sxm-80gb", "mi300x-192gb"}
+    for offer in added.offers:
+        estimated = snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED
+        assert estimated or offer.price_date is None
+    cheapest = min(offer.usd_micro_per_hour for offer in added.offers)
+    assert more_allowed(asked, snapshot, cheapest) is None
+    everything = asked.model_copy(update={"inventory": allowed.inventory})
+    assert more_allowed(everything, snapshot, 10**12) is None
