@@ -211,7 +211,7 @@ def _walls(
         "compute": shares.compute,
         "memory-capacity": used / has,
         "memory-bandwidth": shares.memory_bandwidth,
-        "serving": float(state.point.prefill_load[0]),
+        "serving": float(state.point.queue_load[0]),
         "batching": float(state.kv_tokens_needed[0] / state.kv_tokens[0]),
         "tail-latency": found.design.largest_ratio if spec.slo else None,
         "communication": shares.network,

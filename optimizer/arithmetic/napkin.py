@@ -166,6 +166,16 @@ class NapkinStepTimes:
         """Seconds of one step: it is convex already."""
         return self.step_seconds(prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context)
 
+    def added_seconds(self, prefill_tokens: ArrayLike, prefix_tokens: ArrayLike) -> Floats:
+        """Seconds that a chunk adds at most to a step that decodes anyway: its multiplications."""
+        new = np.asarray(prefill_tokens, dtype=np.float64)
+        shape = np.broadcast_shapes((self.count, 1), new.shape, np.shape(prefix_tokens))
+        if self.constant_step_s is not None:
+            return np.zeros(shape)
+        wide = (-1,) + (1,) * (len(shape) - 1)
+        compute_s = (2.0 * self.parameters / (self.flop_per_s * self.tp)).reshape(wide)
+        return np.broadcast_to(compute_s * new + self.engine_sequence_s.reshape(wide), shape).copy()
+
     def take(self, indices: Integers) -> "NapkinStepTimes":
         """Take the rows `indices`, in that order."""
         return map_arrays(self, lambda array: array[indices])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catalog.models import Model
+from optimizer.arithmetic.added import step_added_block
 from optimizer.arithmetic.arrays import Floats, Integers, map_arrays
 from optimizer.arithmetic.floor import step_floor_block
 from optimizer.arithmetic.memory import (
@@ -155,6 +156,10 @@ class Replicas:
         return self._evaluate(
             step_floor_block, prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context
         )
+
+    def added_seconds(self, prefill_tokens: ArrayLike, prefix_tokens: ArrayLike) -> Floats:
+        """Seconds that a chunk of one prompt adds at most to a step that decodes anyway; see added.py."""
+        return self._evaluate(step_added_block, prefill_tokens, 1.0, prefix_tokens, 0.0, 0.0)
 
     def _evaluate(self, law: Callable[[Model, StepCoefficients, Load], Floats], *arguments: ArrayLike) -> Floats:
         given = [np.asarray(values, dtype=np.float64) for values in arguments]

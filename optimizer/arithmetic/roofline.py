@@ -108,6 +108,18 @@ def gemms(shapes: Sequence[Shape], rates: PartRates) -> Gemms:
 
 def gemm_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
     """Seconds of all multiplies of `coefficients` on `tokens` (K, G), each positive; returns (K, G)."""
+    times = gemm_rows_seconds(coefficients, tokens)
+    np.maximum(times, coefficients.weights_s, out=times)
+    # added one by one: the order of a library reduction may depend on the shape, and results must not
+    total = coefficients.token_s * tokens
+    total += coefficients.fixed_s
+    for time in times:
+        total += time
+    return total
+
+
+def gemm_rows_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
+    """Seconds of the multiplications alone, (g, K, G): whole tiles, rounded to waves, weights at hand."""
     tile = np.where(tokens <= SMALL_TILE_ROWS, SMALL_TILE_ROWS, LARGE_TILE_ROWS)
     row_tiles = np.ceil(tokens / tile)
     waves = coefficients.column_waves * row_tiles
@@ -118,13 +130,7 @@ def gemm_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
     times *= coefficients.row_s
     row_tiles *= tile
     times *= row_tiles
-    np.maximum(times, coefficients.weights_s, out=times)
-    # added one by one: the order of a library reduction may depend on the shape, and results must not
-    total = coefficients.token_s * tokens
-    total += coefficients.fixed_s
-    for time in times:
-        total += time
-    return total
+    return times
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def step_block(model: Model, coefficients: StepCoefficients, load: Load) -> Floa
     if load.has_decode:
         total += decode_seconds(model, coefficients, rank_decode, load)
     if prompts is not None:
-        total += _prefill_seconds(model, coefficients, prompts)
+        total += _prompt_seconds(model, coefficients, prompts)
     total *= coefficients.kernel_scale
     total += coefficients.sequence_s * (sequences * coefficients.group_share)
     total += coefficients.hop_token_s * tokens
@@ -109,7 +109,12 @@ def _prompts(coefficients: StepCoefficients, load: Load) -> _Prompts:
     )
 
 
-def _prefill_seconds(model: Model, coefficients: StepCoefficients, prompts: _Prompts) -> Floats:
+def prefill_seconds(model: Model, coefficients: StepCoefficients, load: Load) -> Floats:
+    """Seconds of the kernels that only prompts need: their attention and, in MLA, the expansion of keys and values."""
+    return _prompt_seconds(model, coefficients, _prompts(coefficients, load))
+
+
+def _prompt_seconds(model: Model, coefficients: StepCoefficients, prompts: _Prompts) -> Floats:
     total: Floats | float = 0.0
     for layers, window in attention_layers(model):
         total = total + layers * context_attention_seconds(

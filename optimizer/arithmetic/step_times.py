@@ -140,6 +140,12 @@ class StepTimes(Protocol):
         Arguments as `step_seconds`; prompt tokens and sequences are means over steps, and every step decodes.
         """
 
+    def added_seconds(self, prefill_tokens: ArrayLike, prefix_tokens: ArrayLike) -> Floats:
+        """Seconds that a chunk of one prompt adds at most to a step that decodes anyway.
+
+        Never less than what `step_seconds` grows by, and no longer on a part with more of any resource.
+        """
+
     def take(self, indices: Integers) -> Self:
         """The rows `indices`, in that order."""
 

@@ -38,7 +38,7 @@ def step_shares(physics: Physics, column: Column, state: State) -> StepShares:
         rows[row, resource] = 1.0
     copies = with_resources(physics, column.key, rows, column.token_budget, MAX_NUM_SEQS[-1])
     sequences = float(state.point.sequences[0])
-    steps = [float(np.interp(sequences, SEQUENCES, table)) for table in copies.physics.decode.fluid_s]
+    steps = [float(np.interp(sequences, SEQUENCES, table)) for table in copies.physics.tables.fluid_s]
     whole, fixed = steps[0], steps[4]
     only = [(step - fixed) / whole for step in steps[1:4]]
     return StepShares(only[0], only[1], only[2], fixed / whole)

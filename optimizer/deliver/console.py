@@ -23,9 +23,18 @@ _FEWEST_ASSUMED = 2
 _MOST_ASSUMED = 3
 
 
+def report_console() -> Console:
+    """A console on standard output: plain text unless that is a terminal and NO_COLOR is not set."""
+    return Console(
+        width=PAGE_WIDTH,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        soft_wrap=True,
+    )
+
+
 def terminal_text(report: Text) -> str:
-    """The report as standard output wants it: with colours if that is a terminal and NO_COLOR is not set."""
-    console = Console(width=PAGE_WIDTH, color_system=None if os.environ.get("NO_COLOR") else "auto", soft_wrap=True)
+    """The report as standard output wants it; whoever prints it sees for himself when a reader has left."""
+    console = report_console()
     with console.capture() as capture:
         console.print(report, end="")
     return capture.get()

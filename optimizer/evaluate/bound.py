@@ -30,7 +30,7 @@ def rate_bound(candidates: Candidates, question: Question) -> Floats:
 
 def key_rate_bound(physics: Physics, keys: Integers, max_num_seqs: Floats, question: Question) -> Floats:
     """As `rate_bound`, for physics keys whose token budget is open."""
-    fluid_s = physics.decode.fluid_s[keys] * physics.slowdown(keys, question.deviations)[:, None]
+    fluid_s = physics.tables.fluid_s[keys] * physics.slowdown(keys, question.deviations)[:, None]
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
     context = physics.bins.mean_context + physics.step_times.kv_block_tokens / 2.0
     most = np.minimum(max_num_seqs, kv_tokens / context)
@@ -53,17 +53,17 @@ def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Ques
     """
     keys = np.arange(physics.step_times.count)
     slowdown = physics.slowdown(keys, question.deviations)
-    decode_s = physics.decode.decode_s[:, 0] * slowdown
-    step_s = physics.decode.fluid_s[:, 0] * slowdown
+    step_s = physics.tables.decode_s[:, 0] * slowdown
     bins, step_times = physics.bins, physics.step_times
     limits = [limit for limit in question.limits if limit.metric is not Metric.TPOT]
     may: Bools = np.full(len(keys), not limits)
     for budget in np.unique(useful_budget(bins, token_budgets)) if limits else ():
         budgets = np.full(len(keys), budget)
-        raw_s = prefill_increments(step_times, bins, budgets, physics.decode.decode_s[:, :1], SEQUENCES[:1])[:, 0, :]
-        increment_s = slowdown[:, None] * engine_increment(step_times, raw_s)
-        chunks = prefill_chunks(bins, budgets, np.zeros((1, 1)))[:, 0, :]
-        own_s = own_time(decode_s, increment_s, chunks, step_times.host_s, step_times.own_prefill_factor)
+        raw_s = prefill_increments(step_times, bins, budgets, physics.tables.decode_s[:, :1], SEQUENCES[:1])[:, 0, :]
+        chunks = prefill_chunks(bins, budgets, SEQUENCES[None, :1])[:, 0, :]
+        hold_s = chunks * step_s[:, None] + slowdown[:, None] * engine_increment(step_times, raw_s)
+        added_s = slowdown[:, None] * engine_increment(step_times, physics.tables.added_s)
+        own_s = own_time(hold_s, added_s, step_times.host_s, step_times.own_prefill_factor)
         in_time = np.ones(len(keys), dtype=bool)
         for limit in limits:
             allowance = limit.limit_s - after_first_token(limit.metric, limit.statistic, bins, step_s)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.step_times import StepTimes
-from optimizer.traffic.step_tables import SEQUENCES, DecodeTables, decode_tables, prefill_increments
+from optimizer.traffic.step_tables import SEQUENCES, KeyTables, key_tables, prefill_increments
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Physics:
 
     step_times: StepTimes
     bins: WorkloadBins
-    decode: DecodeTables
+    tables: KeyTables
     step_deviation: Floats
     increments: dict[tuple[int, float], Floats] = field(default_factory=dict, repr=False, compare=False)
 
@@ -44,8 +44,8 @@ class Physics:
 
 
 def prepare(step_times: StepTimes, bins: WorkloadBins, step_deviation: Floats) -> Physics:
-    """Tabulate the decode steps of all keys."""
-    return Physics(step_times, bins, decode_tables(step_times, bins), step_deviation)
+    """Tabulate the steps of all keys."""
+    return Physics(step_times, bins, key_tables(step_times, bins), step_deviation)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def tabulate(physics: Physics, keys: Integers, token_budget: Floats, max_num_seq
         missing_keys = np.array([key for key, _ in missing], dtype=np.int64)
         missing_budget = np.array([budget for _, budget in missing])
         step_times = physics.step_times.take(missing_keys)
-        tables = prefill_increments(step_times, physics.bins, missing_budget, physics.decode.decode_s[missing_keys])
+        tables = prefill_increments(step_times, physics.bins, missing_budget, physics.tables.decode_s[missing_keys])
         tables = engine_increment(step_times, tables)
         physics.increments.update(zip(missing, tables, strict=True))
     increment_s = np.stack([physics.increments[row] for row in wanted])

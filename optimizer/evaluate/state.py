@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate.candidates import Candidates
+from optimizer.evaluate.candidates import Candidates, engine_increment
 from optimizer.traffic.fluid import (
     OperatingPoint,
     TrafficTables,
     kv_tokens_needed,
     operating_point,
     sequences_needed,
-    with_further_chunks,
 )
 from optimizer.traffic.percentiles import decoding_s, tpot_factor
-from optimizer.traffic.step_tables import at_sequences, prefill_chunks
+from optimizer.traffic.step_tables import at_sequences
 from optimizer.traffic.tails import CROWDED_DEVIATIONS, FirstTokenLaw, first_token_law, own_time
 from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
@@ -30,6 +29,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+# Beyond this the law of the first token is no longer trusted, whatever load the user allows.
+LARGEST_QUEUE_LOAD = 0.95
 # One request a month: waiting and sharing vanish, what is left is the time of one request alone.
 LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 
@@ -38,8 +39,9 @@ LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 class Question:
     """What a replica must hold, and how pessimistically it is asked.
 
-    limits: the latency limits. load_cap: largest share of prefill, token-budget and decode load. deviations: the
-    scenario, in standard deviations of the logarithm of the step time (0 is the point prediction).
+    limits: the latency limits. load_cap: largest share of each load (the rate over the highest, the queue of prompts,
+    the token budget). deviations: the scenario, in standard deviations of the logarithm of the step time (0 is the
+    point prediction).
     """
 
     limits: tuple[LatencyLimit, ...]
@@ -49,15 +51,9 @@ class Question:
 
 @dataclass(frozen=True)
 class State:
-    """Mean state of R candidates at their rates, and whether the load walls hold there.
-
-    queue: the same operating point as whoever waits for prefills sees it, where a prompt also takes the steps that its
-    further chunks need. chunks (R, J): steps that the prefill of a prompt takes.
-    """
+    """Mean state of R candidates at their rates, and whether the load walls hold there."""
 
     point: OperatingPoint
-    queue: OperatingPoint
-    chunks: Floats
     tables: TrafficTables
     kv_tokens: Floats
     kv_tokens_needed: Floats
@@ -67,53 +63,50 @@ class State:
     @property
     def steady(self) -> Bools:
         """Whether waiting ends at all: an operating point exists and prefills leave time for others, (R,)."""
-        return ~self.point.overloaded & (self.queue.prefill_load < 1.0)
+        return ~self.point.overloaded & (self.point.queue_load < 1.0)
 
 
 def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -> State:
     """Operating points and load walls; `rate_per_s` (R,) per replica, positive."""
     physics, keys = candidates.physics, candidates.keys
     slowdown = physics.slowdown(keys, question.deviations)
-    increment_s = candidates.increment_s * slowdown[:, None, None]
+    step_times = physics.step_times
     tables = TrafficTables(
-        decode_s=physics.decode.decode_s[keys] * slowdown[:, None],
-        fluid_s=physics.decode.fluid_s[keys] * slowdown[:, None],
-        increment_s=increment_s,
-        mean_increment_s=(increment_s * physics.bins.prompt_share).sum(axis=2),
+        decode_s=physics.tables.decode_s[keys] * slowdown[:, None],
+        fluid_s=physics.tables.fluid_s[keys] * slowdown[:, None],
+        increment_s=candidates.increment_s * slowdown[:, None, None],
+        added_s=engine_increment(step_times, physics.tables.added_s)[keys] * slowdown[:, None],
+        further_chunk_s=step_times.prefill_factor[keys] * physics.tables.further_chunk_s[keys] * slowdown,
     )
-    pipeline_rate = rate_per_s / physics.step_times.pp[keys]
-    point = operating_point(pipeline_rate, tables, physics.bins, candidates.token_budget)
-    chunks = prefill_chunks(physics.bins, candidates.token_budget, point.sequences[:, None])[:, 0, :]
-    queue = with_further_chunks(point, chunks, physics.bins)
+    point = operating_point(rate_per_s / step_times.pp[keys], tables, physics.bins, candidates.token_budget)
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
-    kv_needed = kv_tokens_needed(point, physics.bins, physics.step_times.kv_block_tokens)
+    kv_needed = kv_tokens_needed(point, physics.bins, step_times.kv_block_tokens)
     slots = sequences_needed(point)
     within_walls = (
-        ~point.overloaded
-        & (queue.prefill_load <= question.load_cap)
+        (point.load <= question.load_cap)
+        & (point.queue_load <= min(question.load_cap, LARGEST_QUEUE_LOAD))
         & (point.budget_load <= question.load_cap)
-        & (point.decode_elasticity <= question.load_cap)
         & (slots <= candidates.max_num_seqs)
         & (kv_needed <= kv_tokens)
     )
-    return State(point, queue, chunks, tables, kv_tokens, kv_needed, slots, within_walls)
+    return State(point, tables, kv_tokens, kv_needed, slots, within_walls)
 
 
 def first_token(candidates: Candidates, state: State) -> FirstTokenLaw:
     """Law of TTFT of candidates in a steady state."""
     point = state.point
     crowded = at_sequences(state.tables.decode_s, point.sequences + CROWDED_DEVIATIONS * point.deviation)
-    usual = at_sequences(state.tables.decode_s, point.sequences)
-    return first_token_law(state.queue, own_first_token_s(candidates, state), crowded / usual, candidates.physics.bins)
+    return first_token_law(
+        point, own_first_token_s(candidates, state), crowded / point.decode_s, candidates.physics.bins
+    )
 
 
 def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     """TTFT of a request that waits for nobody, per prompt bin, (R, J)."""
-    step_times = candidates.physics.step_times
+    step_times, point = candidates.physics.step_times, state.point
     return own_time(
-        state.point.decode_s,
-        state.point.increment_s,
-        state.chunks,
+        point.hold_s,
+        point.added_s,
         step_times.host_s[candidates.keys],
         step_times.own_prefill_factor[candidates.keys],
     )

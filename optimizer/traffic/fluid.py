@@ -1,23 +1,28 @@
 """The mean layer: how many sequences decode together, how long a step takes, how loaded the replica is.
 
-A fixed point N = λ·E[o]·T(N), T = max(D(N)/(1 − λ·E[Δ(N)]), S(N)): D the decode step, Δ the prefill increment of a
-prompt, S the fluid floor. The smallest solution is the operating point; where there is none, the replica is
-overloaded. Everything here is non-decreasing in the arrival rate λ.
+With N sequences decoding, N/E[o] prompts arrive per step. A share q of the steps carries a chunk of a prompt, so
+
+    T(N) = max(D(N) + q/E[m]·E[Δ(N)], S(N)),   q = min(E[m]·N/E[o], 1)
+
+D the decode step, Δ what the m chunks of a prompt add to the steps that carry them, S the fluid floor. The operating
+point is the smallest N = λ·E[o]·T(N); where there is none, the replica is overloaded. Everything here is
+non-decreasing in the arrival rate λ, and non-increasing in every resource of the part.
 
 Rates are those of one pipeline (a replica with pp stages is pp interleaved pipelines); times are seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.step_tables import SEQUENCES
+from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_chunks
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 # Occupancy walls hold at this many standard deviations: the 0.99 quantile of a normal law.
 OCCUPANCY_DEVIATIONS = 2.3263478740408408
 
@@ -26,35 +31,40 @@ OCCUPANCY_DEVIATIONS = 2.3263478740408408
 class TrafficTables:
     """What the traffic laws know of R candidates; seconds, already slowed to the scenario.
 
-    decode_s, fluid_s (R, G); increment_s (R, G, J) per prompt bin; mean_increment_s (R, G).
+    decode_s, fluid_s (R, G); increment_s (R, G, J) per prompt bin; added_s (R, J), further_chunk_s (R,).
     """
 
     decode_s: Floats
     fluid_s: Floats
     increment_s: Floats
-    mean_increment_s: Floats
+    added_s: Floats
+    further_chunk_s: Floats
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
     """The mean state of R candidates at their arrival rates; every field (R,) unless said.
 
-    overloaded: no fixed point exists; the other fields are then those at the largest node and must not be reported.
-    sequences: mean number decoding. step_s: mean step. decode_s: the step without prefill at that point, scaled so
-    that decode_s/(1 − prefill_load) = step_s. increment_s (R, J). prefill_load: share of time that prefill takes.
-    budget_load: share of the token budget that prefill takes while it runs. decode_elasticity: share of the decode
-    step that grows with the number of sequences. deviation: standard deviation of the number decoding.
+    overloaded: no operating point exists; the other fields are then those at the largest node and must not be
+    reported. sequences: mean number decoding. step_s: mean step. decode_s: the step without prefill there.
+    hold_s (R, J): length of the steps that carry a prompt. added_s (R, J): what it adds beside others' prompts.
+    queue_s (R, J): what it adds to the wait of those behind it: its work and, per further chunk, a step.
+    queue_load: share of time that this takes. budget_load: share of the token budget that arriving prompts take.
+    load: the rate over the rate at which the step grows as fast as the work. deviation: standard deviation of the
+    number decoding.
     """
 
-    overloaded: NDArray[np.bool_]
+    overloaded: Bools
     rate_per_s: Floats
     sequences: Floats
     step_s: Floats
     decode_s: Floats
-    increment_s: Floats
-    prefill_load: Floats
+    hold_s: Floats
+    added_s: Floats
+    queue_s: Floats
+    queue_load: Floats
     budget_load: Floats
-    decode_elasticity: Floats
+    load: Floats
     deviation: Floats
 
 
@@ -70,132 +80,79 @@ def operating_point(
         token_budget: max_num_batched_tokens, (R,).
 
     """
-    mean_output = bins.mean_output
-    load = rate_per_s[:, None] * tables.mean_increment_s
-    step = _mean_step(load, tables.decode_s, tables.fluid_s)
-    settled = (rate_per_s * mean_output)[:, None] * step <= SEQUENCES
-    overloaded: NDArray[np.bool_] = ~np.any(settled, axis=1)
-    right = np.where(overloaded, len(SEQUENCES) - 1, settled.argmax(axis=1))
-    left = np.maximum(right - 1, 0)
-    rows = np.arange(len(rate_per_s))
-    low, high = SEQUENCES[left], SEQUENCES[right]
-    width = high - low
+    share = bins.prompt_share
+    tokens_per_s = rate_per_s * bins.mean_output
+    step = mean_step(tables, bins, token_budget)
+    highest = (SEQUENCES / step).max(axis=1)
+    load = tokens_per_s / highest
+    overloaded: Bools = load > 1.0
+    sequences = _fixed_point(np.where(overloaded, highest, tokens_per_s), step)
 
-    def on_segment(table: Floats) -> tuple[Floats, Floats]:
-        """Value at the left node and slope; below the first node the table is constant."""
-        start, stop = table[rows, left], table[rows, right]
-        return start, np.divide(stop - start, width, out=np.zeros_like(start), where=width > 0.0)
-
-    sequences = _fixed_point(
-        rate_per_s,
-        rate_per_s * mean_output,
-        np.where(right > left, low, 0.0),
-        high,
-        on_segment(tables.mean_increment_s),
-        on_segment(tables.decode_s),
-        on_segment(tables.fluid_s),
-    )
-    share = np.divide(sequences - low, width, out=np.zeros_like(low), where=width > 0.0).clip(0.0, 1.0)
-
-    def at(table: Floats) -> Floats:
-        start, stop = table[rows, left], table[rows, right]
-        between: Floats = start + share.reshape(-1, *(1,) * (start.ndim - 1)) * (stop - start)
-        return between
-
-    increment_s = at(tables.increment_s)
-    prefill_load = rate_per_s * at(tables.mean_increment_s)
-    decode_s = at(tables.decode_s)
-    step_s = np.where(overloaded, decode_s, _mean_step(prefill_load, decode_s, at(tables.fluid_s)))
-    with np.errstate(divide="ignore"):
-        waiting_tokens = rate_per_s * bins.mean_new_tokens * decode_s
-        budget_load = prefill_load + waiting_tokens / np.maximum(token_budget - sequences, 0.0)
-    elasticity = at(_elasticity(tables.decode_s))
+    decode_s = at_sequences(tables.decode_s, sequences)
+    chunks = prefill_chunks(bins, token_budget, sequences[:, None])[:, 0, :]
+    hold_s = chunks * decode_s[:, None] + _increments_at(tables.increment_s, sequences)
+    queue_s = tables.added_s + (chunks - 1.0) * (decode_s + tables.further_chunk_s)[:, None]
+    step_s = at_sequences(step, sequences)
+    room = np.maximum(token_budget - sequences, 0.0)
+    arriving = rate_per_s * bins.mean_new_tokens * step_s
     return OperatingPoint(
         overloaded=overloaded,
         rate_per_s=rate_per_s,
         sequences=sequences,
         step_s=step_s,
-        decode_s=step_s * np.maximum(1.0 - prefill_load, 0.0),
-        increment_s=increment_s,
-        prefill_load=prefill_load,
-        budget_load=budget_load,
-        decode_elasticity=elasticity,
-        deviation=_deviation(rate_per_s, sequences, increment_s, prefill_load, elasticity, bins),
+        decode_s=decode_s,
+        hold_s=hold_s,
+        added_s=tables.added_s,
+        queue_s=queue_s,
+        queue_load=rate_per_s * (queue_s * share).sum(axis=1),
+        budget_load=np.divide(arriving, room, out=np.full_like(arriving, np.inf), where=room > 0.0),
+        load=load,
+        deviation=_deviation(rate_per_s, sequences, hold_s, load, share),
     )
 
 
-def _fixed_point(
-    rate_per_s: Floats,
-    tokens_per_s: Floats,
-    low: Floats,
-    high: Floats,
-    increment: tuple[Floats, Floats],
-    decode: tuple[Floats, Floats],
-    fluid: tuple[Floats, Floats],
-) -> Floats:
-    """Least N in [low, high] with N ≥ λE[o]·D(N)/(1 − λE[Δ(N)]) and N ≥ λE[o]·S(N), all linear in N; (R,).
+def mean_step(tables: TrafficTables, bins: WorkloadBins, token_budget: Floats) -> Floats:
+    """T(N) at the nodes, (R, G), non-decreasing."""
+    share = bins.prompt_share
+    chunks = (prefill_chunks(bins, token_budget, SEQUENCES[None, :]) * share).sum(axis=2)
+    prompts_per_step = np.minimum(SEQUENCES / bins.mean_output[:, None], 1.0 / chunks)
+    step = tables.decode_s + prompts_per_step * (tables.increment_s * share).sum(axis=2)
+    non_decreasing: Floats = np.maximum.accumulate(np.maximum(step, tables.fluid_s), axis=1)
+    return non_decreasing
 
-    The first is a concave quadratic in N − low, the second linear; each holds at `high`, so its first root is the one
-    below it.
-    """
-    start, slope = increment
-    curve = -rate_per_s * slope
-    rise = 1.0 - rate_per_s * (start + low * slope) - tokens_per_s * decode[1]
-    gap = low - rate_per_s * low * start - tokens_per_s * decode[0]
-    root = np.sqrt(np.maximum(rise**2 - 4.0 * curve * gap, 0.0))
-    past_decode = np.divide(-2.0 * gap, rise + root, out=np.full_like(gap, np.inf), where=rise + root > 0.0)
-    fluid_rise = 1.0 - tokens_per_s * fluid[1]
-    fluid_gap = low - tokens_per_s * fluid[0]
-    past_fluid = np.divide(-fluid_gap, fluid_rise, out=np.full_like(gap, np.inf), where=fluid_rise > 0.0)
-    past = np.maximum(np.where(gap < 0.0, past_decode, 0.0), np.where(fluid_gap < 0.0, past_fluid, 0.0))
-    sequences: Floats = np.minimum(low + past, high)
+
+def _fixed_point(tokens_per_s: Floats, step: Floats) -> Floats:
+    """Least N with N = λE[o]·T(N), T linear between the nodes, (R,); some node must satisfy N ≥ λE[o]·T(N)."""
+    settled = tokens_per_s[:, None] * step <= SEQUENCES
+    # At the highest rate float noise may leave the last node unsettled by one bit.
+    right = np.where(settled.any(axis=1), settled.argmax(axis=1), len(SEQUENCES) - 1)
+    rows = np.arange(len(step))
+    low, high = SEQUENCES[right - 1], SEQUENCES[right]
+    start = step[rows, right - 1]
+    slope = (step[rows, right] - start) / (high - low)
+    past = (tokens_per_s * start - low) / np.maximum(1.0 - tokens_per_s * slope, np.finfo(np.float64).tiny)
+    sequences: Floats = np.clip(low + past, low, high)
     return sequences
 
 
-def _mean_step(prefill_load: Floats, decode_s: Floats, fluid_s: Floats) -> Floats:
-    """T = max(D/(1 − ρ), S), infinite from ρ = 1 on."""
-    free = 1.0 - prefill_load
-    stretched = np.divide(decode_s, free, out=np.full_like(free, np.inf), where=free > 0.0)
-    return np.maximum(stretched, fluid_s)
+def _increments_at(increment_s: Floats, sequences: Floats) -> Floats:
+    """Increments (R, G, J) between the nodes, (R, J)."""
+    bins = increment_s.shape[2]
+    flat = np.moveaxis(increment_s, 2, 1).reshape(-1, increment_s.shape[1])
+    return at_sequences(flat, np.repeat(sequences, bins)).reshape(-1, bins)
 
 
-def _elasticity(decode_s: Floats) -> Floats:
-    """Share N·D'(N)/D(N) of the decode step that grows with N, at the nodes, made non-decreasing; (R, G)."""
-    slope = np.diff(decode_s, axis=1) / np.diff(SEQUENCES)
-    left_slope = np.concatenate([slope[:, :1], slope], axis=1)
-    return np.maximum.accumulate(SEQUENCES * left_slope / decode_s, axis=1)
-
-
-def _deviation(
-    rate_per_s: Floats,
-    sequences: Floats,
-    increment_s: Floats,
-    prefill_load: Floats,
-    elasticity: Floats,
-    bins: WorkloadBins,
-) -> Floats:
+def _deviation(rate_per_s: Floats, sequences: Floats, hold_s: Floats, load: Floats, share: Floats) -> Floats:
     """Standard deviation of the number of decoding sequences.
 
-    Var N = N/(1 − ψ)·½(1 + E(1 + λΔ/(1 − ρ))²): a birth-death process whose service slows with N (ψ), with the
-    arrivals that pile up while one prompt is prefilled.
+    Var N = N/(1 − u)·½(1 + E(1 + λH/(1 − u))²): a birth-death process whose service slows as the load u grows, with
+    the arrivals that pile up while the steps that carry one prompt, H long, hold the others.
     """
-    free = np.maximum(1.0 - prefill_load, 1e-9)
-    arrivals_during_prefill = (rate_per_s / free)[:, None] * increment_s
-    clumping = ((1.0 + arrivals_during_prefill) ** 2 * bins.prompt_share).sum(axis=1)
-    variance = sequences / np.maximum(1.0 - elasticity, 1e-9) * 0.5 * (1.0 + clumping)
-    deviation: Floats = np.sqrt(variance)
+    free = np.maximum(1.0 - load, 1e-9)
+    arrivals_during_prefill = (rate_per_s / free)[:, None] * hold_s
+    clumping = ((1.0 + arrivals_during_prefill) ** 2 * share).sum(axis=1)
+    deviation: Floats = np.sqrt(sequences / free * 0.5 * (1.0 + clumping))
     return deviation
-
-
-def with_further_chunks(point: OperatingPoint, chunks: Floats, bins: WorkloadBins) -> OperatingPoint:
-    """The operating point as a waiting request sees it: Δ + (m − 1)·h per prompt in place of Δ.
-
-    A prompt that goes in m chunks holds those behind it for m steps, decode included, not for its own work alone.
-    The mean step stays; prefill_load becomes the share of time that such prompts hold.
-    """
-    increment_s = point.increment_s + (chunks - 1.0) * point.decode_s[:, None]
-    held = point.rate_per_s * (increment_s * bins.prompt_share).sum(axis=1)
-    return replace(point, increment_s=increment_s, prefill_load=held)
 
 
 def sequences_needed(point: OperatingPoint) -> Floats:

@@ -16,31 +16,35 @@ from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
 
-# Powers of two and 1.5 times them; the largest is the largest max_num_seqs that the search offers.
+# Nothing, then powers of two and 1.5 times them; the largest is the largest max_num_seqs that the search offers.
 SEQUENCES: Floats = np.array(
-    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], dtype=np.float64
+    [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], dtype=np.float64
 )
 # A chunk is never smaller than one KV block, however many decoding sequences share the budget.
 SMALLEST_CHUNK_TOKENS = 16.0
 
 
 @dataclass(frozen=True)
-class DecodeTables:
-    """Of K physics keys, over the G nodes of `SEQUENCES`; seconds.
+class KeyTables:
+    """Of K physics keys, over the G nodes of `SEQUENCES` or the J prompt bins; seconds.
 
-    decode_s (K, G): a step that only decodes. fluid_s (K, G): the envelope of a step that decodes and computes the
-    prompt tokens that arrive per step when prefill is spread evenly over all steps. The envelope lies below every
-    step and is convex in the prompt tokens, so by Jensen's inequality no schedule has a shorter mean step: it is both
-    the floor of the evaluation and the bound of the search.
+    decode_s (K, G): a step that only decodes; its first node is a lone sequence. fluid_s (K, G): the envelope of a
+    step that decodes and computes the prompt tokens that arrive per step when prefill is spread evenly over all
+    steps. The envelope lies below every step and is convex in the prompt tokens, so by Jensen's inequality no schedule
+    has a shorter mean step: it is both the floor of the evaluation and the bound of the search.
+    added_s (K, J): what the whole prompt adds at most to a step that decodes anyway. further_chunk_s (K,): what one
+    more chunk adds to that.
     """
 
     decode_s: Floats
     fluid_s: Floats
+    added_s: Floats
+    further_chunk_s: Floats
 
 
-def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
-    """Both tables of every key of `step_times`."""
-    sequences = SEQUENCES[None, :]
+def key_tables(step_times: StepTimes, bins: WorkloadBins) -> KeyTables:
+    """The tables of every key of `step_times`."""
+    sequences = SEQUENCES[None, 1:]
     context = bins.mean_context[:, None]
     decode_s = step_times.step_seconds(0.0, 0.0, 0.0, sequences, context)
     requests_per_step = sequences / bins.mean_output[:, None]
@@ -48,9 +52,13 @@ def decode_tables(step_times: StepTimes, bins: WorkloadBins) -> DecodeTables:
     fluid_s = step_times.floor_seconds(
         requests_per_step * bins.mean_new_tokens[:, None], requests_per_step, prefix, sequences, context
     )
-    return DecodeTables(
-        np.maximum.accumulate(decode_s, axis=1),
-        np.maximum.accumulate(np.maximum(fluid_s, decode_s), axis=1),
+    lone = decode_s[:, :1]
+    added_s = step_times.added_seconds(bins.new_tokens, bins.prompt_tokens - bins.new_tokens)
+    return KeyTables(
+        decode_s=np.maximum.accumulate(np.concatenate([lone, decode_s], axis=1), axis=1),
+        fluid_s=np.maximum.accumulate(np.concatenate([lone, np.maximum(fluid_s, decode_s)], axis=1), axis=1),
+        added_s=np.maximum.accumulate(added_s, axis=1),
+        further_chunk_s=step_times.added_seconds(SMALLEST_CHUNK_TOKENS, 0.0)[:, 0],
     )
 
 
@@ -65,6 +73,7 @@ def prefill_increments(
 
     A prompt of s new tokens goes in m = ⌈s/c⌉ equal chunks of at most c = budget − sequences tokens; a chunk's
     prefix is on average the cached part plus half of the rest. increment = m·(step with chunk − step without).
+    Beside nobody it adds what it adds beside one sequence.
 
     Args:
         step_times: R candidates.
@@ -74,7 +83,8 @@ def prefill_increments(
         sequences: the nodes, (G,).
 
     """
-    chunks = prefill_chunks(bins, token_budget, sequences[None, :])
+    beside = np.maximum(sequences, 1.0)
+    chunks = prefill_chunks(bins, token_budget, beside[None, :])
     new_tokens = bins.new_tokens[:, None, :]
     chunk_tokens = new_tokens / chunks
     cached = (bins.prompt_tokens - bins.new_tokens)[:, None, :]
@@ -82,7 +92,7 @@ def prefill_increments(
         chunk_tokens,
         1.0,
         cached + (new_tokens - chunk_tokens) / 2.0,
-        sequences[None, :, None],
+        beside[None, :, None],
         bins.mean_context[:, None, None],
     )
     increment = chunks * np.maximum(with_chunk - decode_s[:, :, None], 0.0)

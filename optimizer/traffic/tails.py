@@ -78,27 +78,24 @@ class FirstTokenLaw:
         return upper
 
 
-def own_time(
-    decode_s: Floats, increment_s: Floats, chunks: Floats, host_s: Floats, own_prefill_factor: Floats
-) -> Floats:
-    """Part of TTFT that does not wait for others, (R, J): host + chunks·h + factor·own prefill.
+def own_time(hold_s: Floats, added_s: Floats, host_s: Floats, own_prefill_factor: Floats) -> Floats:
+    """Part of TTFT that does not wait for others, (R, J): host + steps that carry the prompt + (factor − 1)·its work.
 
     Args:
-        decode_s: h, the step without prefill, (R,).
-        increment_s: what the own prefill adds, (R, J).
-        chunks: steps that the own prefill takes, (R, J).
+        hold_s: length of the steps that carry the prompt, (R, J).
+        added_s: what the prompt adds to steps that decode anyway, (R, J).
         host_s: time outside the steps (tokenisation, scheduling, transport), (R,).
-        own_prefill_factor: measured ratio of a request's own prefill to its increment, (R,).
+        own_prefill_factor: measured ratio of the wait for the own prefill to its work, (R,), at least 1.
 
     """
-    return host_s[:, None] + chunks * decode_s[:, None] + own_prefill_factor[:, None] * increment_s
+    return host_s[:, None] + hold_s + (own_prefill_factor - 1.0)[:, None] * added_s
 
 
 def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins) -> FirstTokenLaw:
-    """Law of TTFT at operating points that are not overloaded.
+    """Law of TTFT at operating points in a steady state.
 
     Args:
-        point: R operating points with prefill_load < 1.
+        point: R operating points with queue_load < 1.
         own_s: from `own_time`, (R, J).
         crowded_ratio: decode step at √3 standard deviations above the mean number of sequences, over that at the
             mean, (R,), ≥ 1.
@@ -106,13 +103,13 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
 
     """
     share = bins.prompt_share
-    rate, rho = point.rate_per_s, point.prefill_load
+    rate, rho = point.rate_per_s, point.queue_load
     base = np.stack([point.decode_s, point.decode_s * crowded_ratio], axis=1)
     weights = np.array([USUAL_SHARE, CROWDED_SHARE])
     mean_step = (base * weights).sum(axis=1) / (1.0 - rho)
 
     met_mean, met_second = _met_step(point, base, weights, mean_step, share)
-    noise = rate * (point.increment_s**2 * share).sum(axis=1)
+    noise = rate * (point.queue_s**2 * share).sum(axis=1)
     mean_wait = (0.5 + rho) * met_mean
     variance = met_second / 12.0 + noise * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
     support = mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance)
@@ -165,8 +162,10 @@ def _generations(theta: Complexes, point: OperatingPoint, share: Floats) -> Comp
         total += term
         term = _offspring(term, point, share)
     k1, k2, k3 = (cumulant[:, None] for cumulant in _cumulants(point, share))
-    rest: Complexes = term * (k1 + term * (k2 / 2.0 + term * (k3 / 6.0)))
-    return total + rest
+    total += term * (k1 + term * (k2 / 2.0 + term * (k3 / 6.0)))
+    # |E e^{θT}| ≤ 1; near ρ = 1 the expansion alone would not know.
+    bounded: Complexes = np.minimum(total.real, 0.0) + 1j * total.imag
+    return bounded
 
 
 def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Floats]:
@@ -174,9 +173,9 @@ def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Fl
 
     κ₁ = 1/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³).
     """
-    rate, rho = point.rate_per_s, point.prefill_load
-    second = rate * (point.increment_s**2 * share).sum(axis=1)
-    third = rate * (point.increment_s**3 * share).sum(axis=1)
+    rate, rho = point.rate_per_s, point.queue_load
+    second = rate * (point.queue_s**2 * share).sum(axis=1)
+    third = rate * (point.queue_s**3 * share).sum(axis=1)
     k1 = 1.0 / (1.0 - rho)
     k2 = k1 * second / (1.0 - rho**2)
     k3 = (k1 * third + 3.0 * k2 * rho * second) / (1.0 - rho**3)
@@ -185,6 +184,6 @@ def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Fl
 
 def _offspring(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
     """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins."""
-    per_bin = np.exp(theta[:, :, None] * point.increment_s[:, None, :])
+    per_bin = np.exp(theta[:, :, None] * point.queue_s[:, None, :])
     offspring: Complexes = point.rate_per_s[:, None] * ((per_bin * share).sum(axis=2) - 1.0)
     return offspring

@@ -1,5 +1,6 @@
 """What only a process of its own shows: what is imported, how a pipe that closes and a bug end, what help costs."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -26,7 +27,9 @@ def test_the_module_runs_and_knows_its_version() -> None:
 
 def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
     command = [sys.executable, "-m", "optimizer", "catalog", "list", "offers", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # An unbuffered text stream does not notice that a write was cut short.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "{\n"

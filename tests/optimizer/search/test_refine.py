@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from optimizer.evaluate import Physics, Question, meets, prepare, tabulate
-from optimizer.search.bounds import Demand
+from optimizer.search.bounds import Demand, unit_prices
 from optimizer.search.columns import exact_columns
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
@@ -123,11 +123,9 @@ def test_rows_by_hand(space_of: GetSpace) -> None:
     units[pair] = 0
     units[pair, [3, 5]] = 2
     reached[pair] = True
-    refinement = Refinement(units, reached, feasible, np.array([1, 1, 1]), 10_000_000)
-    physics, demand = physics_of(space), Demand(1.0, 0, None, None)
-    columns = exact_columns(
-        space, physics, replace(QUESTION, limits=()), demand, replace(refinement, prices=_prices(space))
-    )
+    refinement = Refinement(units, reached, feasible, unit_prices(space), 10_000_000)
+    free = replace(QUESTION, limits=())
+    columns = exact_columns(space, physics_of(space), free, Demand(1.0, 0, None, None), refinement)
     assert [(each.offer, each.token_budget) for each in columns] == [(2, 3072), (2, 8192), (3, 3072), (3, 8192)]
     assert {each.max_num_seqs for each in columns} == {8}
     ledger = count_rows(space, refinement, columns)

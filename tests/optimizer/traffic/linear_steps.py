@@ -83,6 +83,12 @@ class LinearSteps:
 
     floor_seconds = step_seconds
 
+    def added_seconds(self, prefill_tokens: ArrayLike, prefix_tokens: ArrayLike) -> Floats:
+        tokens, prefix = (np.asarray(values, dtype=np.float64) for values in (prefill_tokens, prefix_tokens))
+        return np.asarray(
+            self.per_token_s[:, None] * tokens + self.per_pair_s[:, None] * tokens * (prefix + tokens / 2.0)
+        )
+
     def take(self, indices: Integers) -> Self:
         return map_arrays(self, lambda array: array[indices])
 
