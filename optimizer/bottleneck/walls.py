@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.walls import WallFamily
 from optimizer.bottleneck.hypothetical import BOUNDLESS, RESOURCES, with_resources
 from optimizer.evaluate import Candidates, Physics, State
 from optimizer.search.columns import Column
@@ -14,6 +16,32 @@ from optimizer.topology.layouts import MAX_NUM_SEQS
 from optimizer.traffic.step_tables import SEQUENCES
 
 Floats = NDArray[np.float64]
+
+
+class ServingWall(StrEnum):
+    """Walls of the catalog that a serving design is held against; the values are their ids."""
+
+    COMPUTE = "compute"
+    MEMORY_CAPACITY = "memory-capacity"
+    MEMORY_BANDWIDTH = "memory-bandwidth"
+    SERVING = "serving"
+    BATCHING = "batching"
+    TAIL_LATENCY = "tail-latency"
+    COMMUNICATION = "communication"
+    ECONOMIC_COST = "economic-cost"
+    LATENCY_FLOOR = "latency-floor"
+
+
+# The wall that stands for each family of the headline.
+HEADLINE_WALLS = {
+    WallFamily.MEMORY_CAPACITY: ServingWall.MEMORY_CAPACITY,
+    WallFamily.MEMORY_BANDWIDTH: ServingWall.MEMORY_BANDWIDTH,
+    WallFamily.NETWORK: ServingWall.COMMUNICATION,
+    WallFamily.COMPUTE: ServingWall.COMPUTE,
+    WallFamily.DOLLARS: ServingWall.ECONOMIC_COST,
+    WallFamily.LATENCY_FLOOR: ServingWall.LATENCY_FLOOR,
+}
+HEADLINE_FAMILY = {wall: family for family, wall in HEADLINE_WALLS.items()}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from catalog.walls import WallFamily
+from optimizer.bottleneck.walls import HEADLINE_WALLS
 from optimizer.deliver.figures import bar, percent, signed_percent
 from optimizer.deliver.page import Section, packed
 from optimizer.outcome import Outcome, WallOut
@@ -14,19 +15,18 @@ from optimizer.outcome import Outcome, WallOut
 
 @dataclass(frozen=True)
 class Headline:
-    """How a family is shown: the wall whose utilisation stands for it, of what it is a share, why there may be none."""
+    """How the wall of a family is shown: of what its utilisation is a share, and why there may be none."""
 
-    wall: str
     share_of: str
     absent: str = ""
 
 
 HEADLINES = {
-    WallFamily.MEMORY_CAPACITY: Headline("memory-capacity", "of memory"),
-    WallFamily.MEMORY_BANDWIDTH: Headline("memory-bandwidth", "of the step"),
-    WallFamily.NETWORK: Headline("communication", "of the step"),
-    WallFamily.COMPUTE: Headline("compute", "of the step"),
-    WallFamily.DOLLARS: Headline("economic-cost", "of the budget", "no budget"),
+    WallFamily.MEMORY_CAPACITY: Headline("of memory"),
+    WallFamily.MEMORY_BANDWIDTH: Headline("of the step"),
+    WallFamily.NETWORK: Headline("of the step"),
+    WallFamily.COMPUTE: Headline("of the step"),
+    WallFamily.DOLLARS: Headline("of the budget", "no budget"),
 }
 WHY = {
     WallFamily.MEMORY_CAPACITY: "no room for the KV cache of more requests beside the weights",
@@ -52,9 +52,9 @@ def walls(outcome: Outcome) -> Section:
     by_id = {wall.id: wall for wall in outcome.walls}
     binding = {outcome.binding_wall, *outcome.also_binding}
     lines = [
-        _bar_line(family, headline, by_id[headline.wall], family.value in binding)
+        _bar_line(family, headline, by_id[HEADLINE_WALLS[family]], family.value in binding)
         for family, headline in HEADLINES.items()
-        if headline.wall in by_id
+        if HEADLINE_WALLS[family] in by_id
     ]
     return Section("Walls", tuple(lines))
 

@@ -60,13 +60,17 @@ def limited(metric: Metric, statistic: Statistic, limit_s: float, load_cap: floa
     return Question((LatencyLimit(metric=metric, statistic=statistic, limit_s=limit_s),), load_cap, 0.0)
 
 
+# The rate that leaves 1,024 sequences decoding, the end of every table.
+SATURATION = 1024.0 / (OUTPUT * (A + 1024.0 * B) + 1024.0 * KAPPA * PROMPT)
+
+
 def occupancy(rate: float) -> tuple[float, float]:
     """N and its variance, in closed form, where a prompt goes in one chunk."""
-    rho = rate * KAPPA * PROMPT
+    rho, load = rate * KAPPA * PROMPT, rate / SATURATION
     sequences = rate * OUTPUT * A / (1.0 - rho - rate * OUTPUT * B)
-    psi = B * sequences / (A + B * sequences)
-    clumping = (1.0 + rate * KAPPA * PROMPT / (1.0 - rho)) ** 2
-    return sequences, sequences / (1.0 - psi) * 0.5 * (1.0 + clumping)
+    hold = A + B * sequences + KAPPA * PROMPT
+    clumping = (1.0 + rate * hold / (1.0 - load)) ** 2
+    return sequences, sequences / (1.0 - load) * 0.5 * (1.0 + clumping)
 
 
 def test_the_kv_cache_wall_stands_at_the_0_99_quantile_of_the_occupancy() -> None:
@@ -107,39 +111,44 @@ def test_the_slots_wall() -> None:
 
 
 @pytest.mark.parametrize("cap", [0.3, 0.8])
-def test_the_load_cap_on_prefill(cap: float) -> None:
-    """ρ = λ·Δ, beside a budget so large that no token waits for it."""
-    steps = linear_steps(fixed_s=1e-4, per_token_s=1e-5)
-    rate = cap / (1e-5 * PROMPT)
+def test_the_load_cap_on_the_rate(cap: float) -> None:
+    """The rate over the highest that leaves an operating point."""
     question = Question((), cap, 0.0)
-    assert held(one(steps), rate * (1.0 - 1e-6), question)
-    assert not held(one(steps), rate * (1.0 + 1e-6), question)
+    assert held(one(LINEAR), cap * SATURATION * (1.0 - 1e-6), question)
+    assert not held(one(LINEAR), cap * SATURATION * (1.0 + 1e-6), question)
+
+
+def test_the_load_cap_on_the_queue_of_prompts() -> None:
+    """Two chunks of 500 tokens beside some 80 sequences: λ·(Δ + one more step with a block) = .5."""
+    steps = linear_steps(fixed_s=A, per_token_s=KAPPA)
+    rate = 0.5 / (KAPPA * PROMPT + A + KAPPA * 16.0)
+    question = Question((), 0.5, 0.0)
+    assert held(one(steps, budget=1000.0), rate * (1.0 - 1e-6), question)
+    assert not held(one(steps, budget=1000.0), rate * (1.0 + 1e-6), question)
+
+
+def test_a_queue_is_never_trusted_to_the_brim() -> None:
+    """A law needs ρ < 1; whatever the user allows, the queue ends at .95."""
+    steps = linear_steps(fixed_s=1e-4, per_token_s=1e-5)
+    rate = 0.95 / (1e-5 * PROMPT)
+    assert held(one(steps), rate * (1.0 - 1e-6))
+    assert not held(one(steps), rate * (1.0 + 1e-6))
 
 
 def test_the_load_cap_on_the_token_budget() -> None:
-    """λ·s·D/(B − N) + ρ = cap, with a step of 5 ms beside 2,000 tokens and prompts of one chunk."""
-    steps = linear_steps(fixed_s=5e-3, per_token_s=1e-7)
+    """λ·s·T/(B − N) = cap, with steps of 5 ms, 2,000 tokens each, and prompts of one chunk."""
+    steps = linear_steps(fixed_s=A, per_token_s=1e-7)
     budget, cap = 2000.0, 0.5
 
     def load(rate: float) -> float:
-        rho = rate * 1e-7 * PROMPT
-        sequences = rate * OUTPUT * 5e-3 / (1.0 - rho)
-        return rho + rate * PROMPT * 5e-3 / (budget - sequences)
+        step = A / (1.0 - rate * 1e-7 * PROMPT)
+        return rate * PROMPT * step / (budget - rate * OUTPUT * step)
 
     rates = np.linspace(1.0, 300.0, 300_000)
     rate = float(rates[np.flatnonzero([load(each) <= cap for each in rates.tolist()])[-1]])
     question = Question((), cap, 0.0)
-    assert held(one(steps, budget=budget), rate * 0.999, question)
-    assert not held(one(steps, budget=budget), rate * 1.001, question)
-
-
-def test_the_load_cap_on_decoding() -> None:
-    """ψ = b·N/(a + b·N) = .6 at N = 1.5·a/b = 187.5, exactly between nodes where ψ is read linearly: 1 %."""
-    steps = linear_steps(fixed_s=A, per_sequence_s=B)
-    rate = 187.5 / (OUTPUT * (A + B * 187.5))
-    question = Question((), 0.6, 0.0)
-    assert held(one(steps), rate * 0.98, question)
-    assert not held(one(steps), rate * 1.02, question)
+    assert held(one(steps, budget=budget), rate * 0.9999, question)
+    assert not held(one(steps, budget=budget), rate * 1.0001, question)
 
 
 @pytest.mark.parametrize(("statistic", "factor"), [(Statistic.MEAN, 1.0), (Statistic.P99, 1.1)])
@@ -181,7 +190,7 @@ def test_a_scenario_slows_steps_and_shrinks_the_kv_cache() -> None:
     rate = np.array([10.0])
     found, expected = mean_state(candidates, rate, scenario), mean_state(slow, rate, ANYTHING)
     assert found.point.step_s[0] == pytest.approx(expected.point.step_s[0], rel=1e-12)
-    assert found.point.prefill_load[0] == pytest.approx(expected.point.prefill_load[0], rel=1e-12)
+    assert found.point.queue_load[0] == pytest.approx(expected.point.queue_load[0], rel=1e-12)
     assert KV_SHARE_PER_DEVIATION == 0.05
     assert found.kv_tokens[0] == pytest.approx(0.95e9)
 
@@ -333,7 +342,7 @@ def test_a_row_alone_is_the_row_in_a_batch_to_the_last_bit(real: Problem) -> Non
         assert largest_ratio(alone, rate, question)[0] == together[1][row]
         assert highest_rate(alone, question)[0] == highest[row]
         there = mean_state(alone, rate, question)
-        for name in ("sequences", "step_s", "prefill_load", "budget_load", "deviation"):
+        for name in ("sequences", "step_s", "load", "queue_load", "budget_load", "deviation"):
             assert getattr(there.point, name)[0] == getattr(state.point, name)[row], name
         assert first_token(alone, there).percentile(0.99)[0] == percentiles[row]
 

@@ -52,10 +52,12 @@ def point_at(rate: Floats | float, base_s: float, increment_s: Floats, share: Fl
         sequences=nothing + 1.0,
         step_s=base / (1.0 - load),
         decode_s=base,
-        increment_s=increments,
-        prefill_load=load,
+        hold_s=base[:, None] + increments,
+        added_s=increments,
+        queue_s=increments,
+        queue_load=load,
         budget_load=load,
-        decode_elasticity=nothing,
+        load=load,
         deviation=nothing,
     )
 
@@ -71,10 +73,10 @@ def law_at(
 ) -> FirstTokenLaw:
     """The law under test, of TTFT without host time; of the wait alone where `own` is False."""
     point = point_at(rate, base_s, increment_s, share)
-    rows, prompts = point.increment_s.shape
+    rows, prompts = point.queue_s.shape
     nothing, single = np.zeros((rows, prompts)), np.zeros((1, 1))
     bins = WorkloadBins(np.ones((1, prompts)), share, single, np.ones((1, 1)), np.ones(1))
-    alone = own_time(point.decode_s, point.increment_s, nothing + 1.0, np.zeros(rows), np.ones(rows))
+    alone = own_time(point.hold_s, point.added_s, np.zeros(rows), np.ones(rows))
     own_s = alone if own else nothing
     return first_token_law(point, own_s, np.full(rows, crowded), bins)
 

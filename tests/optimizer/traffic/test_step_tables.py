@@ -9,7 +9,7 @@ from optimizer.traffic.step_tables import (
     SEQUENCES,
     SMALLEST_CHUNK_TOKENS,
     at_sequences,
-    decode_tables,
+    key_tables,
     prefill_chunks,
     prefill_increments,
 )
@@ -24,17 +24,26 @@ def one_length(prompt: float, output: float = 200.0, hit: float = 0.0) -> Worklo
 
 
 def increments(steps: LinearSteps, bins: WorkloadBins, budget: float) -> np.ndarray:
-    return prefill_increments(steps, bins, np.array([budget]), decode_tables(steps, bins).decode_s)
+    return prefill_increments(steps, bins, np.array([budget]), key_tables(steps, bins).decode_s)
 
 
 def test_decode_table_is_the_step_at_the_mean_context() -> None:
-    tables = decode_tables(linear_steps(**STEPS), one_length(1000.0))
-    np.testing.assert_allclose(tables.decode_s[0], 5e-3 + SEQUENCES * (2e-5 + 3e-8 * 1100.0))
+    """Beside nobody, as beside one sequence: a step that decodes has something to decode."""
+    tables = key_tables(linear_steps(**STEPS), one_length(1000.0))
+    np.testing.assert_allclose(tables.decode_s[0], 5e-3 + np.maximum(SEQUENCES, 1.0) * (2e-5 + 3e-8 * 1100.0))
+
+
+def test_what_a_prompt_adds_at_most() -> None:
+    """All of it in one chunk: tokens, and the pairs with all tokens before them."""
+    steps = linear_steps(**STEPS, per_pair_s=2e-9)
+    tables = key_tables(steps, one_length(4000.0, hit=0.25))
+    assert tables.added_s[0, 0] == pytest.approx(5e-6 * 3000.0 + 2e-9 * 3000.0 * (1000.0 + 1500.0))
+    assert tables.further_chunk_s[0] == pytest.approx(5e-6 * 16.0 + 2e-9 * 16.0 * 8.0)
 
 
 def test_fluid_table_spreads_the_prompt_tokens_over_all_steps() -> None:
     """N sequences start N/E[o] requests per step."""
-    tables = decode_tables(linear_steps(**STEPS), one_length(1000.0))
+    tables = key_tables(linear_steps(**STEPS), one_length(1000.0))
     np.testing.assert_allclose(tables.fluid_s - tables.decode_s, 5e-6 * 1000.0 / 200.0 * SEQUENCES[None, :])
 
 
@@ -45,7 +54,7 @@ def test_the_fluid_step_is_never_shorter_than_decoding_alone(
     per_token: float, per_pair: float, prompt: float, output: float, hit: float
 ) -> None:
     steps = linear_steps(fixed_s=1e-3, per_sequence_s=1e-5, per_token_s=per_token, per_pair_s=per_pair)
-    tables = decode_tables(steps, one_length(prompt, output, hit))
+    tables = key_tables(steps, one_length(prompt, output, hit))
     assert (tables.fluid_s >= tables.decode_s).all()
 
 
@@ -62,9 +71,9 @@ def test_tables_are_running_maxima() -> None:
     smooth = linear_steps(**STEPS)
     jagged = Sawtooth(**{name: getattr(smooth, name) for name in smooth.__dataclass_fields__})
     bins = one_length(1000.0)
-    raw = jagged.step_seconds(0.0, 0.0, 0.0, SEQUENCES[None, :], bins.mean_context[:, None])[0]
+    raw = jagged.step_seconds(0.0, 0.0, 0.0, np.maximum(SEQUENCES, 1.0)[None, :], bins.mean_context[:, None])[0]
     assert (np.diff(raw) < 0.0).any()
-    tables = decode_tables(jagged, bins)
+    tables = key_tables(jagged, bins)
     expected = [raw[: node + 1].max() for node in range(len(raw))]
     np.testing.assert_allclose(tables.decode_s[0], expected)
     for table in (tables.decode_s, tables.fluid_s, increments(jagged, bins, 512.0)[:, :, 0]):
@@ -117,7 +126,7 @@ def test_every_chunk_pays_its_launch() -> None:
     smooth = linear_steps(**STEPS)
     steps = ChunkLaunch(**{name: getattr(smooth, name) for name in smooth.__dataclass_fields__})
     found = increments(steps, one_length(4000.0), 2048.0)[0, :, 0]
-    chunks = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4]  # 4000/(2048 − N), N = 1 … 1024
+    chunks = [2] * 12 + [3] * 7 + [4] * 2  # 4000/(2048 − N), N = 1, 1, 2 … 32, 48 … 384, 512 … 1024
     np.testing.assert_allclose(found, 5e-6 * 4000.0 + 1e-3 * np.array(chunks))
 
 
@@ -153,7 +162,7 @@ def test_longer_prompts_never_take_less() -> None:
     assert (np.diff(found, axis=1) >= 0.0).all()
 
 
-@given(st.floats(0.1, 2000.0))
+@given(st.floats(0.0, 2000.0))
 def test_tables_are_read_linearly_and_end_flat(sequences: float) -> None:
     table = np.stack([3.0 + 2.0 * SEQUENCES, SEQUENCES**2])
     found = at_sequences(table, np.full(2, sequences))

@@ -1,0 +1,120 @@
+"""An answer of the search as the object that every command prints."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.metadata import version
+
+from catalog.read import Snapshot
+from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
+from optimizer.bottleneck.walls import step_shares
+from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Scope, SearchOut, Status, Timing
+from optimizer.report.design_part import allowances, pool, doubts, runner_up
+from optimizer.report.infeasible_part import bare_walls, wall_and_floor
+from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
+from optimizer.solve import Answer, NoAnswer
+from optimizer.topology.layouts import CandidateSpace
+from requirements_specs.serving import ServingSpec
+
+__all__ = ["outcome_of"]
+
+
+def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, seconds: float, today: date) -> Outcome:
+    """The answer to a spec as one object; `today` judges how old prices are."""
+    if isinstance(found, NoAnswer):
+        return _infeasible(spec, found, snapshot, seconds)
+    space, design = found.problem.space, found.design
+    candidates, state = state_at(found, found.problem.question.deviations)
+    shares = step_shares(found.problem.physics, design, state)
+    served = spec.workload.request_rate_per_s
+    working = design.replicas - spec.availability.spare_replicas
+    capacity = found.binding.highest_rate_per_s * working
+    proved = found.solution.cost.proved and found.solution.rank.proved
+    cost = usd_per_hour(design.usd_micro_per_hour)
+    bound = found.solution.cost.bound
+    return Outcome(
+        status=Status.OPTIMAL if proved else Status.FEASIBLE,
+        proved=proved,
+        objective=Objective(value=cost, bound=None if bound is None else usd_per_hour(bound), analytic_bound=cost),
+        scope=_scope(spec, space),
+        assumed=_assumed(spec),
+        cost=Cost(
+            usd_per_hour=cost,
+            usd_per_month=usd_per_month(design.usd_micro_per_hour),
+            usd_per_million_input_tokens=usd_per_million_tokens(
+                design.usd_micro_per_hour, served * spec.workload.prompt_tokens.mean
+            ),
+            usd_per_million_output_tokens=usd_per_million_tokens(
+                design.usd_micro_per_hour, served * spec.workload.output_tokens.mean
+            ),
+            usd_per_million_tokens=usd_per_million_tokens(
+                design.usd_micro_per_hour,
+                served * (spec.workload.prompt_tokens.mean + spec.workload.output_tokens.mean),
+            ),
+            idle_share=idle_share(found.problem.demand.rate_per_s, max(capacity, found.problem.demand.rate_per_s)),
+        ),
+        design=Design(pools=(pool(space, design),)),
+        predicted=predicted(spec, found, capacity),
+        binding_wall=found.binding.wall,
+        also_binding=tuple(found.binding.also),
+        walls=wall_utilizations(spec, found, snapshot, candidates, state, shares),
+        runners_up=tuple(runner_up(space, column, design) for column in found.runners_up),
+        allowances=allowances(spec, found),
+        search=_search(found, space),
+        catalog_hash=snapshot.hash,
+        warnings=doubts(space, design, today),
+        timing=Timing(seconds=seconds),
+    )
+
+
+def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds: float) -> Outcome:
+    space = found.problem.space
+    wall, floor = wall_and_floor(spec, found)
+    return Outcome(
+        status=Status.INFEASIBLE,
+        proved=True,
+        objective=Objective(value=None, bound=None, analytic_bound=None),
+        scope=_scope(spec, space),
+        assumed=_assumed(spec),
+        cost=None,
+        design=None,
+        predicted=None,
+        binding_wall=wall,
+        walls=bare_walls(wall, snapshot),
+        floor=floor,
+        search=_search(found, space),
+        catalog_hash=snapshot.hash,
+        timing=Timing(seconds=seconds),
+    )
+
+
+def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:
+    weights = dict.fromkeys(choice.weights for choice in space.formats)
+    return Scope(
+        pools=spec.pools.value,
+        engines=spec.engines,
+        formats=tuple(weights),
+        estimated_parts=spec.inventory.estimated_parts,
+        undated=spec.inventory.undated,
+    )
+
+
+def _assumed(spec: ServingSpec) -> tuple[Assumed, ...]:
+    return tuple(Assumed(key=each.key, value=each.value, why=each.why) for each in spec.assumed)
+
+
+def _search(found: Answer | NoAnswer, space: CandidateSpace) -> SearchOut:
+    ledger = found.ledger
+    return SearchOut(
+        candidates=ledger.candidates,
+        illegal=ledger.illegal,
+        illegal_by_reason={reason.name.lower(): rows for reason, rows in sorted(space.illegal.items())},
+        bounded=ledger.bounded,
+        refused=ledger.refused,
+        dominated=ledger.dominated,
+        optimal=ledger.optimal,
+        tied=ledger.tied,
+        refined=found.refined,
+        columns=len(found.columns) if isinstance(found, Answer) else 0,
+        solver=f"cp-sat {version('ortools')}",
+    )

@@ -1,0 +1,118 @@
+"""The design of an answer, the runners-up, and what else would cost less."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from catalog.offers import Tier
+from catalog.parts import Evidence
+from optimizer.arithmetic.money import usd_per_hour
+from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool, RunnerUp
+from optimizer.question import POINT_PREDICTION
+from optimizer.search.columns import Column
+from optimizer.solve import Answer
+from optimizer.topology.layouts import CandidateSpace
+from requirements_specs.serving import ServingSpec
+
+# Spot prices move daily, list prices within a quarter.
+STALE_DAYS = 90
+STALE_SPOT_DAYS = 1
+
+
+def _layout(space: CandidateSpace, column: Column) -> LayoutOut:
+    layout = space.layouts[column.key]
+    return LayoutOut(tp=layout.tp, pp=layout.pp, ep=layout.ep, dp_attention=layout.dp_attention)
+
+
+def _formats(space: CandidateSpace, column: Column) -> FormatsOut:
+    formats = space.formats[column.key]
+    return FormatsOut(weights=formats.weights, activations=formats.activations, kv=formats.kv)
+
+
+def pool(space: CandidateSpace, column: Column) -> Pool:
+    """The replicas of a design and what they run on."""
+    offer, row = space.offers[column.offer], space.keys[column.key]
+    return Pool(
+        accelerator=row.accelerator.id,
+        evidence=row.accelerator.evidence.value,
+        offer=offer.id,
+        price_kind=offer.price_kind.value,
+        price_date=None if offer.price_date is None else offer.price_date.isoformat(),
+        usd_per_hour_per_instance=usd_per_hour(offer.usd_micro_per_hour),
+        instances=column.instances,
+        replicas=column.replicas,
+        accelerators=column.accelerators,
+        accelerators_per_replica=space.layouts[column.key].accelerators,
+        layout=_layout(space, column),
+        formats=_formats(space, column),
+        engine=EngineOut(
+            name=row.engine.id,
+            max_num_seqs=column.max_num_seqs,
+            max_num_batched_tokens=column.token_budget,
+        ),
+    )
+
+
+def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp:
+    """A design that loses, and why."""
+    offer = space.offers[column.offer]
+    extra = usd_per_hour(column.usd_micro_per_hour - design.usd_micro_per_hour)
+    if extra:
+        each = usd_per_hour(offer.usd_micro_per_hour)
+        why = f"+${extra:,.2f}/h: it takes {column.instances} instance{_plural(column.instances)} at ${each:,.2f}/h"
+    elif column.largest_ratio > design.largest_ratio:
+        why = (
+            f"same cost, nearer its limit ({100 * column.largest_ratio:.0f} % of it against "
+            f"{100 * design.largest_ratio:.0f} %)"
+        )
+    else:
+        why = "same cost, later in the order of ties"
+    return RunnerUp(
+        accelerator=space.keys[column.key].accelerator.id,
+        offer=offer.id,
+        instances=column.instances,
+        layout=_layout(space, column),
+        formats=_formats(space, column),
+        usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
+        why_not=why,
+    )
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
+    """What the answer would cost at the point prediction, and with more parts and prices allowed."""
+    allowances = []
+    if spec.risk != POINT_PREDICTION and found.point_usd_micro is not None:
+        allowances.append(
+            Allowance(
+                change=f"risk: {POINT_PREDICTION} (point prediction) instead of {spec.risk:g}",
+                usd_per_hour=usd_per_hour(found.point_usd_micro),
+            )
+        )
+    if found.allowed_usd_micro is not None:
+        allowances.append(
+            Allowance(
+                change="inventory.estimated_parts and inventory.undated: true",
+                usd_per_hour=usd_per_hour(found.allowed_usd_micro),
+            )
+        )
+    return tuple(allowances)
+
+
+def doubts(space: CandidateSpace, design: Column, today: date) -> tuple[str, ...]:
+    """What to doubt about the price and the part of a design."""
+    warnings = []
+    offer, part = space.offers[design.offer], space.keys[design.key].accelerator
+    if offer.price_date is None:
+        warnings.append(f"the price of {offer.id} has no date")
+    else:
+        age = (today - offer.price_date).days
+        stale = STALE_SPOT_DAYS if offer.tier is Tier.SPOT else STALE_DAYS
+        if age > stale:
+            warnings.append(f"the price of {offer.id} is {age} days old; availability is unknown")
+    if part.evidence is not Evidence.MEASURED:
+        warnings.append(f"{part.id} is not measured itself ({part.evidence.value}); its interval is wider")
+    return tuple(warnings)

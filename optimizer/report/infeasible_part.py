@@ -1,0 +1,91 @@
+"""An answer without a design: the wall, and the least number that any admitted design reaches."""
+
+from __future__ import annotations
+
+from catalog.read import Snapshot
+from catalog.walls import WallFamily
+from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour
+from optimizer.bottleneck.infeasible import Impossible
+from optimizer.bottleneck.walls import HEADLINE_WALLS
+from optimizer.errors import VerificationError
+from optimizer.outcome import Floor, WallOut
+from optimizer.question import Nothing
+from optimizer.search.columns import Column
+from optimizer.solve import NoAnswer
+from requirements_specs.requirement import BudgetMetric
+from requirements_specs.serving import ServingSpec
+
+
+def bare_walls(binding: WallFamily | None, snapshot: Snapshot) -> tuple[WallOut, ...]:
+    """The headline walls of an answer without a design, which fills none of them."""
+    numbers = {wall.id: wall.number for wall in snapshot.walls}
+    return tuple(
+        WallOut(
+            id=wall,
+            number=numbers[wall],
+            utilization=None,
+            binding=family is binding,
+            gain_of_10_percent=None,
+            cost_falls_at_factor=None,
+        )
+        for family, wall in HEADLINE_WALLS.items()
+    )
+
+
+def wall_and_floor(spec: ServingSpec, found: NoAnswer) -> tuple[WallFamily | None, Floor | None]:
+    """The wall and the least number that any admitted design reaches."""
+    if found.impossible is not None:
+        return found.impossible.wall, _physical_floor(found.impossible)
+    if found.uncapped is None:
+        return None, None
+    return WallFamily.DOLLARS, _cap_floor(spec, found, found.uncapped)
+
+
+def _physical_floor(impossible: Impossible) -> Floor:
+    replica = f"{impossible.accelerators_per_replica} × {impossible.accelerator}"
+    if impossible.wall is WallFamily.MEMORY_CAPACITY:
+        explanation = (
+            f"weights, overhead and one longest request need {impossible.least / 1e9:.1f} GB on each of {replica}, "
+            f"which has {impossible.limit / 1e9:.1f} GB"
+        )
+    else:
+        explanation = (
+            f"one request alone takes {impossible.least * 1e3:.1f} ms on {replica}, the closest of all, "
+            f"against {impossible.limit * 1e3:.1f} ms; no number of replicas changes that"
+        )
+    return Floor(
+        requirement=impossible.requirement,
+        limit=impossible.limit,
+        least=impossible.least,
+        accelerator=impossible.accelerator,
+        explanation=explanation,
+    )
+
+
+def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
+    """A budget or an accelerator cap below the cheapest design."""
+    if isinstance(found.problem, Nothing):
+        raise VerificationError("a design was found in a space without candidates")
+    space, demand = found.problem.space, found.problem.demand
+    part = space.keys[uncapped.key].accelerator.id
+    most_usd = demand.most_usd_micro_per_hour
+    if most_usd is not None and uncapped.usd_micro_per_hour > most_usd:
+        least, limit = usd_per_hour(uncapped.usd_micro_per_hour), most_usd / MICRO_DOLLARS
+        return Floor(
+            requirement=next(each.id for each in spec.requirements if isinstance(each.metric, BudgetMetric)),
+            limit=limit,
+            least=least,
+            accelerator=part,
+            explanation=f"the cheapest design costs ${least:,.2f}/h, the budget is ${limit:,.2f}/h",
+        )
+    limit_accelerators = float(demand.most_accelerators or 0)
+    return Floor(
+        requirement="inventory.max_accelerators",
+        limit=limit_accelerators,
+        least=float(uncapped.accelerators),
+        accelerator=part,
+        explanation=(
+            f"the cheapest design rents {uncapped.accelerators} accelerators, the inventory allows "
+            f"{limit_accelerators:.0f}"
+        ),
+    )
