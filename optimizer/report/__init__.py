@@ -9,7 +9,7 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
 from optimizer.bottleneck.walls import step_shares
 from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Scope, SearchOut, Status, Timing
-from optimizer.report.design_part import allowances, pool, doubts, runner_up
+from optimizer.report.design_part import allowances, doubts, pool, runner_up
 from optimizer.report.infeasible_part import bare_walls, wall_and_floor
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.solve import Answer, NoAnswer

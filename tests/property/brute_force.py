@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.offers import Offer
-from catalog.read import Snapshot
 from optimizer.evaluate import Candidates, Physics, Question, largest_ratio, meets, tabulate
 from optimizer.question import Nothing, pose
 from optimizer.search.columns import Column

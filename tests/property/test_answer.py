@@ -7,8 +7,8 @@ from hypothesis import given
 
 from optimizer.evaluate import meets, tabulate
 from optimizer.solve import Answer, NoAnswer, answer
-from tests.property.small_spaces import Case, critical_cases
 from tests.property.brute_force import affordable
+from tests.property.small_spaces import Case, critical_cases
 
 
 def check_design(case: Case, found: Answer) -> None:
