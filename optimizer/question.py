@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log
+from decimal import Decimal
+from math import log, prod
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from catalog.offers import Offer
 from catalog.parts import Evidence
 from catalog.read import Snapshot
+from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
@@ -126,8 +128,9 @@ def demand_of(spec: ServingSpec) -> Demand:
     most = spec.budget.usd_micro_per_hour
     per_million = spec.budget.usd_per_million_output_tokens
     if per_million is not None:
-        million_per_hour = spec.workload.request_rate_per_s * spec.workload.output_tokens.mean * 3600.0 / 1e6
-        hourly = int(per_million * million_per_hour * 1e6)
+        # the decimals that were stated, not their binary neighbours
+        factors = (per_million, spec.workload.request_rate_per_s, spec.workload.output_tokens.mean)
+        hourly = int(prod(Decimal(str(factor)) for factor in factors) * SECONDS_PER_HOUR)
         most = hourly if most is None else min(most, hourly)
     return Demand(
         spec.workload.peak_request_rate_per_s,

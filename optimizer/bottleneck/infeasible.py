@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from catalog.walls import WallFamily
 from optimizer.bottleneck.binding import latency_ratios
 from optimizer.bottleneck.hypothetical import BOUNDLESS, FAMILY, RESOURCES, one_at_a_time, with_resources
-from optimizer.evaluate import Candidates, Physics, Question, tabulate
+from optimizer.evaluate import KV_SHARE_PER_DEVIATION, Candidates, Physics, Question, tabulate
 from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpace
+from optimizer.traffic.fluid import longest_needs
 
 Floats = NDArray[np.float64]
 FACTORS = (1.1, 1.25, 1.5, 2.0, 4.0)
@@ -41,10 +42,11 @@ def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Qu
     """The wall that even one request at a time cannot pass; None if some candidate carries one request at a time."""
     keys = np.arange(len(space.keys))
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
-    needed = float(physics.bins.longest_request[0]) + physics.step_times.kv_block_tokens
+    groups = physics.step_times.dp_attention.astype(np.float64)
+    needed = longest_needs(physics.bins, physics.step_times.kv_block_tokens, groups)
     fits = kv_tokens >= needed
     if not fits.any():
-        return _too_small(space, physics, needed)
+        return _too_small(space, physics, needed, question)
 
     fitting = keys[fits]
     candidates = _alone(physics, fitting)
@@ -71,12 +73,17 @@ def _alone(physics: Physics, keys: NDArray[np.int64]) -> Candidates:
     return tabulate(physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1]))
 
 
-def _too_small(space: CandidateSpace, physics: Physics, needed: float) -> Impossible:
-    """Memory capacity: what one accelerator would need for its weights, overhead and one longest request."""
-    memory = physics.step_times.memory
-    kv_bytes = physics.step_times.kv_bytes_per_token / physics.step_times.accelerators
-    per_pipeline = needed * physics.step_times.pp
-    must = memory.weights + memory.overhead + memory.unused + per_pipeline * kv_bytes
+def _too_small(space: CandidateSpace, physics: Physics, needed: Floats, question: Question) -> Impossible:
+    """Memory capacity: what one accelerator would need for its weights, overhead and one longest request.
+
+    The scenario keeps a share of the KV cache back; that share is needed too. `needed` (K,) is of one pipeline.
+    """
+    step_times = physics.step_times
+    memory = step_times.memory
+    kept = 1.0 - KV_SHARE_PER_DEVIATION * question.deviations
+    # in proportion to the room: a token of the cache takes what the cache has per token, where there is a cache
+    per_token = step_times.kv_bytes_per_token / (step_times.accelerators * step_times.dp_attention)
+    must = memory.weights + memory.overhead + memory.unused + needed * step_times.pp * per_token / kept
     has = memory.weights + memory.overhead + memory.unused + memory.kv_cache
     closest = int((must / has).argmin())
     return Impossible(

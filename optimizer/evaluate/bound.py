@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from optimizer.evaluate.candidates import Candidates, Physics, engine_increment, useful_budget
 from optimizer.evaluate.state import Question, after_first_token
+from optimizer.traffic.fluid import longest_needs
 from optimizer.traffic.percentiles import tpot_factor
 from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_chunks, prefill_increments
 from optimizer.traffic.tails import own_time
@@ -37,7 +38,8 @@ def key_rate_bound(physics: Physics, keys: Integers, max_num_seqs: Floats, quest
     for limit in question.limits:
         if limit.metric is Metric.TPOT:
             most = np.minimum(most, _sequences_within(fluid_s, limit.limit_s / tpot_factor(limit.statistic)))
-    fits = kv_tokens >= physics.bins.longest_request + physics.step_times.kv_block_tokens
+    groups = physics.step_times.dp_attention[keys].astype(np.float64)
+    fits = kv_tokens >= longest_needs(physics.bins, physics.step_times.kv_block_tokens, groups)
     at_most = np.maximum(most, 1e-12)
     step_at_most = at_sequences(fluid_s, at_most)
     ratios = np.where(SEQUENCES[None, :] <= most[:, None], SEQUENCES / fluid_s, 0.0)

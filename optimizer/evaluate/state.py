@@ -80,7 +80,8 @@ def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -
     )
     point = operating_point(rate_per_s / step_times.pp[keys], tables, physics.bins, candidates.token_budget)
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
-    kv_needed = kv_tokens_needed(point, physics.bins, step_times.kv_block_tokens)
+    groups = step_times.dp_attention[keys].astype(np.float64)
+    kv_needed = kv_tokens_needed(point, physics.bins, step_times.kv_block_tokens, groups)
     slots = sequences_needed(point)
     within_walls = (
         (point.load <= question.load_cap)

@@ -160,12 +160,18 @@ def sequences_needed(point: OperatingPoint) -> Floats:
     return point.sequences + OCCUPANCY_DEVIATIONS * point.deviation
 
 
-def kv_tokens_needed(point: OperatingPoint, bins: WorkloadBins, block_tokens: int) -> Floats:
+def kv_tokens_needed(point: OperatingPoint, bins: WorkloadBins, block_tokens: int, groups: Floats) -> Floats:
     """KV cache, in tokens, that holds the 0.99 quantile of the occupancy, and always one longest request; (R,).
 
-    N·c̄ + 2.33·√(Var N·c̄² + N·σ²), c̄ the mean context with half a block of rounding.
+    N·c̄ + 2.33·√(Var N·c̄² + N·σ²), c̄ the mean context with half a block of rounding. A request lives in the cache of
+    one of the `groups` (R,) attention groups that share the whole evenly.
     """
     context = bins.mean_context + block_tokens / 2.0
     spread = np.sqrt((point.deviation * context) ** 2 + point.sequences * bins.context_deviation**2)
     occupied = point.sequences * context + OCCUPANCY_DEVIATIONS * spread
-    return np.maximum(occupied, bins.longest_request + block_tokens)
+    return np.maximum(occupied, longest_needs(bins, block_tokens, groups))
+
+
+def longest_needs(bins: WorkloadBins, block_tokens: int, groups: Floats) -> Floats:
+    """KV cache of all attention groups, in tokens, when each can hold the longest request; (R,)."""
+    return (bins.longest_request + block_tokens) * groups

@@ -21,6 +21,7 @@ Rates are per pipeline, times seconds; R candidates, J prompt bins, F frequencie
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 FREQUENCIES = 80
+# The law of W is kept at this many equal parts of its support, and is linear between them.
+PARTS = 200
 # Terms of S(θ) before the rest is closed by its expansion.
 GENERATIONS = 4
 # The law of W is represented up to its mean plus this many standard deviations.
@@ -45,12 +48,12 @@ _PERCENTILE_BISECTIONS = 44
 class FirstTokenLaw:
     """The law of TTFT of R candidates.
 
-    support_s (R,): W lies in [0, support]. coefficients (R, F−1): of the sine series of its distribution function.
+    support_s (R,): W lies in [0, support]. beyond (R, PARTS + 1): P(W > position·support), non-increasing.
     own_s (R, J): host time, own steps and own prefill per prompt bin. prompt_share (J,). mean_s (R,).
     """
 
     support_s: Floats
-    coefficients: Floats
+    beyond: Floats
     own_s: Floats
     prompt_share: Floats
     mean_s: Floats
@@ -58,11 +61,11 @@ class FirstTokenLaw:
     def exceedance(self, limit_s: Floats) -> Floats:
         """P(TTFT > limit), (R,), of limits (R,) in seconds."""
         left_over = limit_s[:, None] - self.own_s
-        position = left_over / self.support_s[:, None]
-        orders = np.arange(1, self.coefficients.shape[1] + 1)
-        waves = np.sin(np.pi * orders * np.clip(position, 0.0, 1.0)[:, :, None])
-        below = np.clip(position, 0.0, 1.0) + (self.coefficients[:, None, :] * waves).sum(axis=2)
-        tail = np.where(position <= 0.0, 1.0, np.where(position >= 1.0, 0.0, np.clip(1.0 - below, 0.0, 1.0)))
+        place = np.clip(left_over / self.support_s[:, None], 0.0, 1.0) * PARTS
+        part = np.minimum(place.astype(np.int64), PARTS - 1)
+        start = np.take_along_axis(self.beyond, part, axis=1)
+        stop = np.take_along_axis(self.beyond, part + 1, axis=1)
+        tail = np.where(left_over <= 0.0, 1.0, start + (place - part) * (stop - start))
         exceedance: Floats = (tail * self.prompt_share).sum(axis=1)
         return exceedance
 
@@ -114,16 +117,40 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
     variance = met_second / 12.0 + noise * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
     support = mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance)
 
-    frequency = np.pi * np.arange(1, FREQUENCIES)[None, :] / support[:, None]
-    transform = _wait_transform(1j * frequency, point, base, weights, mean_step, share)
     orders = np.arange(1, FREQUENCIES)
+    frequency = np.pi * orders / support[:, None]
+    transform = _wait_transform(1j * frequency, point, base, weights, mean_step, share)
     return FirstTokenLaw(
         support_s=support,
-        coefficients=2.0 * transform.real / (np.pi * orders),
+        beyond=_tail(transform.real),
         own_s=own_s,
         prompt_share=share,
         mean_s=mean_wait + (own_s * share).sum(axis=1),
     )
+
+
+@cache
+def _sine_waves(frequencies: int, parts: int) -> Floats:
+    """Terms of the sine series of a distribution function, (parts + 1, frequencies − 1): 2·sin(πnx)/(πn)."""
+    orders = np.arange(1, frequencies)
+    positions = np.linspace(0.0, 1.0, parts + 1)[:, None]
+    return np.sin(np.pi * orders * positions) * 2.0 / (np.pi * orders)
+
+
+def _tail(coefficients: Floats) -> Floats:
+    """P(W > x) at the parts of the support, (R, PARTS + 1), from Re E e^{iuW} at the frequencies, (R, F − 1).
+
+    A finite series ripples; midway between its two monotone envelopes it does not, and more time is never exceeded by
+    more requests.
+    """
+    waves = _sine_waves(FREQUENCIES, PARTS)
+    below = np.linspace(0.0, 1.0, PARTS + 1) + (coefficients[:, None, :] * waves).sum(axis=2)
+    clipped = np.clip(1.0 - below, 0.0, 1.0)
+    clipped[:, 0], clipped[:, -1] = 1.0, 0.0
+    lower = np.minimum.accumulate(clipped, axis=1)
+    upper = np.maximum.accumulate(clipped[:, ::-1], axis=1)[:, ::-1]
+    midway: Floats = (lower + upper) / 2.0
+    return midway
 
 
 def _met_step(

@@ -1,4 +1,3 @@
-import ast
 from collections import Counter
 from pathlib import Path
 
@@ -90,22 +89,6 @@ def test_other_names_of_the_package_are_kept(walls: tuple[Wall, ...]) -> None:
 
 def test_the_snapshot_holds_the_authored_walls(snapshot: Snapshot, walls: tuple[Wall, ...]) -> None:
     assert snapshot.walls == walls
-
-
-def test_a_report_shows_walls_that_exist(walls: tuple[Wall, ...]) -> None:
-    """Every wall that the report fills or heads is one of a serving design."""
-    source = (DATA_DIR.parents[1] / "optimizer" / "report.py").read_text(encoding="utf-8")
-    serving = {wall.id for wall in walls if "serving" in wall.applies_to}
-    tables = [
-        {key.value for key in node.keys if isinstance(key, ast.Constant)}
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Dict)
-    ]
-    named = [keys for keys in tables if "memory-bandwidth" in keys]
-    assert named
-    for keys in named:
-        assert keys <= serving
-        assert {"memory-capacity", "memory-bandwidth", "communication", "compute", "economic-cost"} <= keys
 
 
 def test_an_unknown_family_is_refused(tmp_path: Path) -> None:

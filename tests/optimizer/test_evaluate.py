@@ -347,6 +347,21 @@ def test_a_row_alone_is_the_row_in_a_batch_to_the_last_bit(real: Problem) -> Non
         assert first_token(alone, there).percentile(0.99)[0] == percentiles[row]
 
 
+def test_rows_that_share_a_rate_share_no_more(real: Problem) -> None:
+    """Keys and budgets at one rate: each law is that of its own row."""
+    limits = (LatencyLimit(metric=Metric.TTFT, statistic=Statistic.P90, limit_s=0.4),)
+    question = Question(limits, 0.8, 1.0)
+    candidates, highest = rows_of(real.physics, 30)
+    candidates = candidates.take(highest > 0.5)
+    rates = np.full(len(candidates), 0.5)
+    held_together, ratios = meets(candidates, rates, question), largest_ratio(candidates, rates, question)
+    assert len(set(ratios.tolist())) > 8
+    for row in range(len(rates)):
+        alone = candidates.take(np.array([row]))
+        assert meets(alone, rates[:1], question)[0] == held_together[row]
+        assert largest_ratio(alone, rates[:1], question)[0] == ratios[row]
+
+
 def test_tables_do_not_depend_on_what_was_tabulated_before(real: Problem) -> None:
     fresh = prepare(real.physics.step_times, real.physics.bins, real.physics.step_deviation)
     candidates, _ = rows_of(real.physics, 10)

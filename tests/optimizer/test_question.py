@@ -177,7 +177,6 @@ def test_a_budget_per_token_counts_the_mean_rate_and_the_design_the_peak() -> No
     assert demand.rate_per_s == 30.0
 
 
-@pytest.mark.xfail(strict=True, reason="$0.06 for each of 22.5 million tokens floors to $1.349999 in floats")
 def test_a_budget_per_token_is_exact() -> None:
     """As the other budgets: what the decimals say, not what their binary neighbours multiply to."""
     demand = demand_of(spec(rate=25.0, output=250.0, budget=Budget(usd_per_million_output_tokens=0.06)))

@@ -31,6 +31,8 @@ RATES = 40
 CANDIDATES = 8
 # What a bisection over the whole range of rates leaves open.
 RATE_TOLERANCE = 1e-3
+# A percentile is found to the last bits but few.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ _rows = st.tuples(
     st.sampled_from(TOKEN_BUDGETS),
     st.sampled_from(tuple(reversed(MAX_NUM_SEQS))),
 )
+_shares = st.sampled_from((0.1, 0.3, 0.6, 0.9))
 picked = st.builds(Picked, cases(capped=False), st.lists(_rows, min_size=1, max_size=CANDIDATES).map(tuple))
 
 
@@ -138,12 +141,10 @@ def test_a_percentile_is_within_a_limit_exactly_if_the_limit_holds() -> None:
         picked,
         st.sampled_from(tuple(Metric)),
         st.sampled_from(tuple(Statistic)),
-        st.sampled_from((0.3, 0.6, 0.9, 0.99)),
+        _shares,
         st.sampled_from((0.5, 0.9, 0.99, 1.0 - 2e-6, 1.0 + 2e-6, 1.01, 1.1, 2.0)),
     )
-    def hold(
-        drawn: Picked, metric: Metric, statistic: Statistic, share: float, factor: float
-    ) -> None:
+    def hold(drawn: Picked, metric: Metric, statistic: Statistic, share: float, factor: float) -> None:
         problem, candidates = drawn.candidates()
         free = replace(problem.question, limits=())
         carried = highest_rate(candidates, free)
@@ -164,6 +165,58 @@ def test_a_percentile_is_within_a_limit_exactly_if_the_limit_holds() -> None:
 
     hold()
     assert min(tally["held"], tally["refused"]) >= 100, tally
+
+
+def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
+    tally: Counter[str] = Counter()
+
+    @given(picked)
+    def hold(drawn: Picked) -> None:
+        problem, candidates = drawn.candidates()
+        free = replace(problem.question, limits=())
+        carried = highest_rate(candidates, free)
+        able = np.flatnonzero(carried > 0.0)[:2]
+        if not len(able):
+            return
+        tally["candidates"] += len(able)
+        rates = carried[able, None] * np.linspace(1e-3, 1.0, RATES)[None, :]
+        many = candidates.take(np.repeat(able, RATES))
+        state = mean_state(many, rates.ravel(), free)
+        law = first_token(many, state)
+        for metric in Metric:
+            for statistic in Statistic:
+                predicted = statistic_of(metric, statistic, many, state, law).reshape(rates.shape)
+                fall = 1.0 - predicted[:, 1:] / predicted[:, :-1]
+                assert fall.max() <= ROUNDING, (metric, statistic, fall.max())
+
+    hold()
+    assert tally["candidates"] >= 100, tally
+
+
+def test_a_candidate_that_holds_a_limit_holds_a_looser_one() -> None:
+    tally: Counter[str] = Counter()
+
+    @given(picked, st.sampled_from((Metric.TTFT, Metric.E2E)), st.sampled_from(tuple(Statistic)), _shares)
+    def hold(drawn: Picked, metric: Metric, statistic: Statistic, share: float) -> None:
+        problem, candidates = drawn.candidates()
+        free = replace(problem.question, limits=())
+        carried = highest_rate(candidates, free)
+        able = np.flatnonzero(carried > 0.0)
+        if not len(able):
+            return
+        one, rate = candidates.take(able[:1]), share * carried[able[:1]]
+        state = mean_state(one, rate, free)
+        seconds = float(statistic_of(metric, statistic, one, state, first_token(one, state))[0])
+        held = False
+        for factor in np.linspace(0.9, 1.1, 2 * RATES).tolist():
+            limit = LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)
+            now = bool(meets(one, rate, replace(free, limits=(limit,)))[0])
+            assert now or not held
+            held = now
+        tally["held"] += held
+
+    hold()
+    assert tally["held"] >= 100, tally
 
 
 def test_a_wall_that_is_not_monotone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,21 @@ def test_the_search_finds_the_fewest_units_of_every_cheap_placement(
     assert not within[~found.reached].any()
 
 
+def test_the_search_goes_on_through_bounds_equal_to_the_threshold(
+    space_of: GetSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unit of either machine is enough and costs the same: both are found, though one would do."""
+    monkeypatch.setattr("optimizer.search.refine.BLOCK", 1)
+    space = space_of([5_000_000, 5_000_001, 5_000_000])
+    found = refine(space, physics_of(space), QUESTION, Demand(0.5, 0, None, None), 1)
+    assert found.threshold_usd_micro == 5_000_000
+    reached = {
+        space.machines[machine].accelerators: bool(reached)
+        for machine, reached in zip(space.placement_machine.tolist(), found.reached.tolist(), strict=True)
+    }
+    assert reached == {1: True, 2: True, 8: False}
+
+
 def test_caps_make_it_infeasible(space_of: GetSpace) -> None:
     space = space_of([4_000_000, 30_000_000, 5_000_000])
     physics = physics_of(space)

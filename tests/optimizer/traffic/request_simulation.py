@@ -7,8 +7,10 @@ prefilled together in the next one, and a request's first token comes when that 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from optimizer.traffic import tails
 from optimizer.traffic.fluid import OperatingPoint
 from optimizer.traffic.tails import FirstTokenLaw, first_token_law, own_time
 from optimizer.traffic.workload_bins import WorkloadBins
@@ -79,6 +81,16 @@ def law_at(
     alone = own_time(point.hold_s, point.added_s, np.zeros(rows), np.ones(rows))
     own_s = alone if own else nothing
     return first_token_law(point, own_s, np.full(rows, crowded), bins)
+
+
+def refine_series(monkeypatch: pytest.MonkeyPatch, frequencies: int) -> None:
+    """Let the law under test take as many frequencies, at four positions each."""
+    parts = 4 * frequencies
+    orders, positions = np.arange(1, frequencies), np.linspace(0.0, 1.0, parts + 1)
+    monkeypatch.setattr(tails, "PARTS", parts)
+    monkeypatch.setattr(tails, "_POSITIONS", positions)
+    monkeypatch.setattr(tails, "_ORDERS", orders)
+    monkeypatch.setattr(tails, "_WAVES", np.sin(np.pi * orders * positions[:, None]) * 2.0 / (np.pi * orders))
 
 
 def wait_exceedance(time_s: float, rate: float, base_s: float, increment_s: Floats, share: Floats) -> float:

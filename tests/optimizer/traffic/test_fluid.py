@@ -170,7 +170,7 @@ def test_the_load_never_falls_as_the_rate_rises(case: tuple[TrafficTables, Workl
         "load": point.load,
         "deviation": point.deviation,
         "slots": sequences_needed(point),
-        "KV cache": kv_tokens_needed(point, bins, 16),
+        "KV cache": kv_tokens_needed(point, bins, 16, np.ones(1)),
     }.items():
         seen = values[steady]
         finite = seen[np.isfinite(seen)]
@@ -215,13 +215,15 @@ def test_walls_by_hand() -> None:
     assert point.budget_load[0] == pytest.approx(20.0 * 1000.0 * 6.25e-3 / (2048.0 - 25.0), rel=1e-6)
     context, sigma = 1100.0 + 8.0, 200.0 / np.sqrt(12.0)
     spread = np.sqrt(variance * context**2 + 25.0 * sigma**2)
-    assert kv_tokens_needed(point, bins, 16)[0] == pytest.approx(25.0 * context + 2.3263479 * spread, rel=1e-6)
+    assert kv_tokens_needed(point, bins, 16, np.ones(1))[0] == pytest.approx(
+        25.0 * context + 2.3263479 * spread, rel=1e-6
+    )
 
 
 def test_the_longest_request_always_needs_its_place() -> None:
     bins = lengths()
     point = point_of(1e-9, tables_of(LINEAR, bins), bins)
-    assert kv_tokens_needed(point, bins, 16)[0] == 1200.0 + 16.0
+    assert kv_tokens_needed(point, bins, 16, np.ones(1))[0] == 1200.0 + 16.0
 
 
 def test_a_budget_full_of_decoding_sequences_leaves_no_room() -> None:

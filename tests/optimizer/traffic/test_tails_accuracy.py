@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from optimizer.traffic import tails
-from tests.optimizer.traffic.request_simulation import law_at
+from tests.optimizer.traffic.request_simulation import law_at, refine_series
 
 BASE_S = 10e-3
 ROWS = 40
@@ -32,7 +32,7 @@ def test_the_affordable_series_is_near_the_fine_one(
     rate = load / (ratios * BASE_S)
 
     used = law_at(rate, BASE_S, increments, SHARE)
-    monkeypatch.setattr(tails, "FREQUENCIES", 512)
+    refine_series(monkeypatch, 512)
     monkeypatch.setattr(tails, "GENERATIONS", 30)
     fine = law_at(rate, BASE_S, increments, SHARE)
     exact = fine.percentile(0.99)
