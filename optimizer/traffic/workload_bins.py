@@ -7,6 +7,7 @@ its output, seen at a random decode step, so outputs count in proportion to thei
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,33 +32,33 @@ class WorkloadBins:
     output_tokens: NDArray[np.float64]
     output_share: NDArray[np.float64]
 
-    @property
+    @cached_property
     def new_tokens(self) -> NDArray[np.float64]:
         """Prompt tokens that a prefill computes, (R, J); the last one is always computed."""
         return np.maximum(self.prompt_tokens * (1.0 - self.prefix_cache_hit), 1.0)
 
-    @property
+    @cached_property
     def mean_new_tokens(self) -> NDArray[np.float64]:
         """Mean computed prompt tokens of a request, (R,)."""
         return _mean(self.new_tokens, self.prompt_share)
 
-    @property
+    @cached_property
     def mean_prompt(self) -> NDArray[np.float64]:
         """Mean prompt length, (R,)."""
         return _mean(self.prompt_tokens, self.prompt_share)
 
-    @property
+    @cached_property
     def mean_output(self) -> NDArray[np.float64]:
         """Mean output length, (R,)."""
         return _mean(self.output_tokens, self.output_share)
 
-    @property
+    @cached_property
     def mean_context(self) -> NDArray[np.float64]:
         """Mean context of a sequence in flight, E[s] + E[o²]/(2 E[o]), (R,)."""
         second = _mean(self.output_tokens**2, self.output_share)
         return self.mean_prompt + second / (2.0 * self.mean_output)
 
-    @property
+    @cached_property
     def context_deviation(self) -> NDArray[np.float64]:
         """Standard deviation of the context of a sequence in flight, (R,).
 
@@ -71,7 +72,7 @@ class WorkloadBins:
         deviation: NDArray[np.float64] = np.sqrt(np.maximum(second - self.mean_context**2, 0.0))
         return deviation
 
-    @property
+    @cached_property
     def longest_request(self) -> NDArray[np.float64]:
         """Prompt plus output of the longest request, (R,)."""
         longest: NDArray[np.float64] = self.prompt_tokens.max(axis=1) + self.output_tokens.max(axis=1)

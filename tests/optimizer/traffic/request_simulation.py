@@ -84,13 +84,9 @@ def law_at(
 
 
 def refine_series(monkeypatch: pytest.MonkeyPatch, frequencies: int) -> None:
-    """Let the law under test take as many frequencies, at four positions each."""
-    parts = 4 * frequencies
-    orders, positions = np.arange(1, frequencies), np.linspace(0.0, 1.0, parts + 1)
-    monkeypatch.setattr(tails, "PARTS", parts)
-    monkeypatch.setattr(tails, "_POSITIONS", positions)
-    monkeypatch.setattr(tails, "_ORDERS", orders)
-    monkeypatch.setattr(tails, "_WAVES", np.sin(np.pi * orders * positions[:, None]) * 2.0 / (np.pi * orders))
+    """Let the law under test take as many frequencies, and four positions for each."""
+    monkeypatch.setattr(tails, "FREQUENCIES", frequencies)
+    monkeypatch.setattr(tails, "PARTS", 4 * frequencies)
 
 
 def wait_exceedance(time_s: float, rate: float, base_s: float, increment_s: Floats, share: Floats) -> float:

@@ -224,6 +224,7 @@ def test_the_longest_request_always_needs_its_place() -> None:
     bins = lengths()
     point = point_of(1e-9, tables_of(LINEAR, bins), bins)
     assert kv_tokens_needed(point, bins, 16, np.ones(1))[0] == 1200.0 + 16.0
+    assert kv_tokens_needed(point, bins, 16, np.array([8.0]))[0] == 8.0 * 1216.0  # in any of eight attention groups
 
 
 def test_a_budget_full_of_decoding_sequences_leaves_no_room() -> None:
