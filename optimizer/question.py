@@ -62,6 +62,12 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
     model = snapshot.models[spec.model]
     if model.uncounted is not None:
         raise QuestionError(f"model: {model.id} cannot be counted: {model.uncounted}")
+    longest = spec.workload.prompt_tokens.maximum + spec.workload.output_tokens.maximum
+    if longest > model.max_context:
+        raise QuestionError(
+            f"workload.prompt_tokens, workload.output_tokens: the longest request has {longest:,.0f} tokens, the "
+            f"context of {model.id} holds {model.max_context:,}; state shorter ones, or another model"
+        )
     offers = admitted_offers(spec.inventory, snapshot.offers)
     if not offers:
         raise QuestionError("inventory: no offer of the catalog is left by providers, regions, tiers and accelerators")

@@ -42,9 +42,9 @@ class Illegal(StrEnum):
     UNDATED_PRICE = "the price has no date and the spec does not allow undated prices"
     PINNED = "the spec pins another layout"
     HEADS = "attention heads do not divide over the tensor-parallel ranks"
+    FEED_FORWARD = "the feed-forward width does not divide over the tensor-parallel ranks"
     LAYERS = "more pipeline stages than layers"
     EXPERTS = "experts or their blocks do not divide over the ranks"
-    DENSE_ATTENTION = "attention data parallelism and expert parallelism need experts"
     LEAVES_DOMAIN = "the tensor-parallel group would leave its scale-up domain"
     PARTIAL_INSTANCES = "the replica does not fill whole instances"
     NO_NETWORK = "the offer states no network bandwidth, so a replica may not span instances"
@@ -129,7 +129,7 @@ def model_refusal(model: Model, layout: ParallelLayout) -> Illegal | None:
         if model.experts % layout.ep or model.expert_ffn % (layout.tp // layout.ep) or not whole_blocks:
             return Illegal.EXPERTS
     elif model.ffn % layout.tp:
-        return Illegal.HEADS
+        return Illegal.FEED_FORWARD
     return None
 
 

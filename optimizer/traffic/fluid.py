@@ -107,7 +107,7 @@ def operating_point(
         queue_load=rate_per_s * (queue_s * share).sum(axis=1),
         budget_load=np.divide(arriving, room, out=np.full_like(arriving, np.inf), where=room > 0.0),
         load=load,
-        deviation=_deviation(rate_per_s, sequences, hold_s, load, share),
+        deviation=_deviation(rate_per_s, sequences, queue_s, load, share),
     )
 
 
@@ -142,14 +142,14 @@ def _increments_at(increment_s: Floats, sequences: Floats) -> Floats:
     return at_sequences(flat, np.repeat(sequences, bins)).reshape(-1, bins)
 
 
-def _deviation(rate_per_s: Floats, sequences: Floats, hold_s: Floats, load: Floats, share: Floats) -> Floats:
+def _deviation(rate_per_s: Floats, sequences: Floats, queue_s: Floats, load: Floats, share: Floats) -> Floats:
     """Standard deviation of the number of decoding sequences.
 
-    Var N = N/(1 − u)·½(1 + E(1 + λH/(1 − u))²): a birth-death process whose service slows as the load u grows, with
-    the arrivals that pile up while the steps that carry one prompt, H long, hold the others.
+    Var N = N/(1 − u)·½(1 + E(1 + λQ/(1 − u))²): a birth-death process whose service slows as the load u grows, with
+    the arrivals that pile up while a prompt that adds Q holds the others.
     """
     free = np.maximum(1.0 - load, 1e-9)
-    arrivals_during_prefill = (rate_per_s / free)[:, None] * hold_s
+    arrivals_during_prefill = (rate_per_s / free)[:, None] * queue_s
     clumping = ((1.0 + arrivals_during_prefill) ** 2 * share).sum(axis=1)
     deviation: Floats = np.sqrt(sequences / free * 0.5 * (1.0 + clumping))
     return deviation

@@ -84,6 +84,8 @@ class FirstTokenLaw:
 def own_time(hold_s: Floats, added_s: Floats, host_s: Floats, own_prefill_factor: Floats) -> Floats:
     """Part of TTFT that does not wait for others, (R, J): host + steps that carry the prompt + (factor − 1)·its work.
 
+    The steps are those of a usual number of decoding sequences; only the wait knows crowded ones.
+
     Args:
         hold_s: length of the steps that carry the prompt, (R, J).
         added_s: what the prompt adds to steps that decode anyway, (R, J).
@@ -115,7 +117,9 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
     noise = rate * (point.queue_s**2 * share).sum(axis=1)
     mean_wait = (0.5 + rho) * met_mean
     variance = met_second / 12.0 + noise * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
-    support = mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance)
+    # Never shorter than a step with the longest prompt: moving with a small rate, it would move the series' error.
+    longest_step = base[:, 1] + point.queue_s.max(axis=1)
+    support = np.maximum(mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance), longest_step)
 
     orders = np.arange(1, FREQUENCIES)
     frequency = np.pi * orders / support[:, None]

@@ -68,8 +68,7 @@ def occupancy(rate: float) -> tuple[float, float]:
     """N and its variance, in closed form, where a prompt goes in one chunk."""
     rho, load = rate * KAPPA * PROMPT, rate / SATURATION
     sequences = rate * OUTPUT * A / (1.0 - rho - rate * OUTPUT * B)
-    hold = A + B * sequences + KAPPA * PROMPT
-    clumping = (1.0 + rate * hold / (1.0 - load)) ** 2
+    clumping = (1.0 + rate * KAPPA * PROMPT / (1.0 - load)) ** 2
     return sequences, sequences / (1.0 - load) * 0.5 * (1.0 + clumping)
 
 

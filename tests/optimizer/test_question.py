@@ -251,3 +251,11 @@ def test_allowing_more_adds_only_what_was_left_out(snapshot: Snapshot) -> None:
     assert more_allowed(asked, snapshot, cheapest) is None
     everything = asked.model_copy(update={"inventory": allowed.inventory})
     assert more_allowed(everything, snapshot, 10**12) is None
+
+
+def test_a_request_longer_than_the_context_cannot_be_asked(snapshot: Snapshot) -> None:
+    lengths = {"prompt_tokens": LengthDistribution.constant(395_000), "output_tokens": LengthDistribution.constant(5)}
+    asked = spec()
+    asked = asked.model_copy(update={"workload": asked.workload.model_copy(update=lengths)})
+    with pytest.raises(QuestionError, match=r"workload\.prompt_tokens.*395,005 tokens.*holds 131,072"):
+        pose(asked, snapshot)

@@ -208,7 +208,7 @@ def best_of(case: Case) -> Best | None:
         return None
     least = [key for key in found if key[0] == cheapest]
     designs = {(key[3:5], key[5][:10]) for key in least}  # type: ignore[index]
-    return Best(min(least), cheapest, len(designs))  # type: ignore[type-var]
+    return Best(min(least), cheapest, len(designs))
 
 
 def _rows_no_dearer(rows: Rows, spec: ServingSpec, cheapest: int | None) -> list[TieKey]:

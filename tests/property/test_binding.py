@@ -173,4 +173,3 @@ def test_the_binding_wall_is_the_one_found_by_hand() -> None:
         assert close or (found.binding.wall, *found.binding.also) == walls, (seed, found.binding, walls)
     assert tally["too close to call"] <= 0.1 * SPECS, tally
     assert len(tally) >= 4, tally
-    print(tally)

@@ -208,7 +208,7 @@ def test_a_candidate_that_holds_a_limit_holds_a_looser_one() -> None:
         state = mean_state(one, rate, free)
         seconds = float(statistic_of(metric, statistic, one, state, first_token(one, state))[0])
         held = False
-        for factor in np.linspace(0.9, 1.1, 2 * RATES).tolist():
+        for factor in np.linspace(0.9, 1.1, RATES).tolist():
             limit = LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)
             now = bool(meets(one, rate, replace(free, limits=(limit,)))[0])
             assert now or not held

@@ -165,7 +165,9 @@ def test_no_legal_placement_has_reasons_instead_of_a_wall(snapshot: Snapshot, sp
 
 def test_what_does_not_fit_needs_more_than_there_is(snapshot: Snapshot, spec_of: SpecOf) -> None:
     """A request of 420,001 tokens fits the KV cache of the point prediction, not the one of risk .1."""
-    found = impossible(spec_of(prompt=420_000.0, output=1.0), snapshot)
+    endless = snapshot.models["llama-3.1-8b"].model_copy(update={"max_context": 1_000_000})
+    models = snapshot.models | {endless.id: endless}
+    found = impossible(spec_of(prompt=420_000.0, output=1.0), snapshot.model_copy(update={"models": models}))
     assert found.wall is WallFamily.MEMORY_CAPACITY
     assert found.least > found.limit
 

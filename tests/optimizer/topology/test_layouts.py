@@ -107,7 +107,7 @@ def test_known_layouts(snapshot: Snapshot, model: str, shape: ParallelLayout, re
         ({"heads": 48, "kv_heads": 6}, layout(tp=4), Illegal.HEADS),  # 6 KV heads neither divide over 4 nor copy
         ({"heads": 48, "kv_heads": 6}, layout(tp=2), None),
         ({"heads": 32, "kv_heads": 1, "attention": Attention.MQA}, layout(tp=16), None),
-        ({"ffn": 14337}, layout(tp=2), Illegal.HEADS),
+        ({"ffn": 14337}, layout(tp=2), Illegal.FEED_FORWARD),
         ({"layers": 6}, layout(pp=8), Illegal.LAYERS),
         ({"layers": 8}, layout(pp=8), None),
     ],

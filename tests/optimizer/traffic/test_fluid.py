@@ -207,7 +207,7 @@ def test_walls_by_hand() -> None:
     assert sequences == pytest.approx(25.0)
     load = 20.0 * (200.0 * (A + 1024.0 * B) + 1024.0 * KAPPA * 1000.0) / 1024.0
     assert point.load[0] == pytest.approx(load, rel=1e-9)
-    clumping = (1.0 + 20.0 / (1.0 - load) * (6e-3 + 2e-3)) ** 2
+    clumping = (1.0 + 20.0 / (1.0 - load) * 2e-3) ** 2
     variance = 25.0 / (1.0 - load) * 0.5 * (1.0 + clumping)
     assert point.deviation[0] == pytest.approx(np.sqrt(variance), rel=1e-6)
     assert sequences_needed(point)[0] == pytest.approx(25.0 + 2.3263479 * np.sqrt(variance), rel=1e-6)
