@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate.candidates import Candidates, Physics, engine_increment, useful_budget
+from optimizer.evaluate.candidates import Candidates, Physics, engine_prefill, useful_budget
 from optimizer.evaluate.state import Question, after_first_token
 from optimizer.traffic.fluid import longest_needs
 from optimizer.traffic.percentiles import tpot_factor
-from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_chunks, prefill_increments
+from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_holds
 from optimizer.traffic.tails import own_time
 from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import Metric, Statistic
@@ -61,10 +61,9 @@ def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Ques
     may: Bools = np.full(len(keys), not limits)
     for budget in np.unique(useful_budget(bins, token_budgets)) if limits else ():
         budgets = np.full(len(keys), budget)
-        raw_s = prefill_increments(step_times, bins, budgets, physics.tables.decode_s[:, :1], SEQUENCES[:1])[:, 0, :]
-        chunks = prefill_chunks(bins, budgets, SEQUENCES[None, :1])[:, 0, :]
-        hold_s = chunks * step_s[:, None] + slowdown[:, None] * engine_increment(step_times, raw_s)
-        added_s = slowdown[:, None] * engine_increment(step_times, physics.tables.added_s)
+        raw_s = prefill_holds(step_times, bins, budgets, SEQUENCES[:1])[:, 0, :]
+        hold_s = slowdown[:, None] * engine_prefill(step_times, raw_s)
+        added_s = slowdown[:, None] * engine_prefill(step_times, physics.tables.added_s)
         own_s = own_time(hold_s, added_s, step_times.host_s, step_times.own_prefill_factor)
         in_time = np.ones(len(keys), dtype=bool)
         for limit in limits:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.step_times import StepTimes
-from optimizer.traffic.step_tables import SEQUENCES, KeyTables, key_tables, prefill_increments
+from optimizer.traffic.step_tables import SEQUENCES, KeyTables, key_tables, prefill_holds
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,7 @@ KV_SHARE_PER_DEVIATION = 0.05
 class Physics:
     """K physics keys beside one workload: everything that neither the rate nor the engine limits change.
 
-    step_deviation (K,): standard deviation of the logarithm of the step time. increments: prefill tables that were
+    step_deviation (K,): standard deviation of the logarithm of the step time. holds: prefill tables that were
     asked for before, by key and largest useful token budget; a memo, never part of a result.
     """
 
@@ -31,7 +31,7 @@ class Physics:
     bins: WorkloadBins
     tables: KeyTables
     step_deviation: Floats
-    increments: dict[tuple[int, float], Floats] = field(default_factory=dict, repr=False, compare=False)
+    holds: dict[tuple[int, float], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     def slowdown(self, keys: Integers, deviations: float) -> Floats:
         """Factor on the step times of the given keys in a scenario, (R,)."""
@@ -52,14 +52,14 @@ def prepare(step_times: StepTimes, bins: WorkloadBins, step_deviation: Floats) -
 class Candidates:
     """R rows (physics key, token budget, max_num_seqs) with their prefill tables.
 
-    increment_s (R, G, J): prefill increments, before any scenario.
+    hold_s (R, G, J): steps that carry a prompt, before any scenario.
     """
 
     physics: Physics
     keys: Integers
     token_budget: Floats
     max_num_seqs: Floats
-    increment_s: Floats
+    hold_s: Floats
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -68,14 +68,14 @@ class Candidates:
     def take(self, rows: Integers | Bools) -> Candidates:
         """The given rows."""
         return Candidates(
-            self.physics, self.keys[rows], self.token_budget[rows], self.max_num_seqs[rows], self.increment_s[rows]
+            self.physics, self.keys[rows], self.token_budget[rows], self.max_num_seqs[rows], self.hold_s[rows]
         )
 
 
-def engine_increment(step_times: StepTimes, increment_s: Floats) -> Floats:
-    """What a prefill adds in the engine, (R, …) seconds: a multiple of its kernels and a fixed time per prompt."""
-    wide = (-1,) + (1,) * (increment_s.ndim - 1)
-    return step_times.prefill_factor.reshape(wide) * increment_s + step_times.prefill_event_s.reshape(wide)
+def engine_prefill(step_times: StepTimes, prefill_s: Floats) -> Floats:
+    """What a prefill takes in the engine, (R, …) seconds: a multiple of its steps and a fixed time per prompt."""
+    wide = (-1,) + (1,) * (prefill_s.ndim - 1)
+    return step_times.prefill_factor.reshape(wide) * prefill_s + step_times.prefill_event_s.reshape(wide)
 
 
 def useful_budget(bins: WorkloadBins, token_budget: Floats) -> Floats:
@@ -87,13 +87,12 @@ def useful_budget(bins: WorkloadBins, token_budget: Floats) -> Floats:
 def tabulate(physics: Physics, keys: Integers, token_budget: Floats, max_num_seqs: Floats) -> Candidates:
     """Candidates with the prefill tables that their token budgets ask for."""
     wanted = list(zip(keys.tolist(), useful_budget(physics.bins, token_budget).tolist(), strict=True))
-    missing = sorted(set(wanted) - physics.increments.keys())
+    missing = sorted(set(wanted) - physics.holds.keys())
     if missing:
         missing_keys = np.array([key for key, _ in missing], dtype=np.int64)
         missing_budget = np.array([budget for _, budget in missing])
         step_times = physics.step_times.take(missing_keys)
-        tables = prefill_increments(step_times, physics.bins, missing_budget, physics.tables.decode_s[missing_keys])
-        tables = engine_increment(step_times, tables)
-        physics.increments.update(zip(missing, tables, strict=True))
-    increment_s = np.stack([physics.increments[row] for row in wanted])
-    return Candidates(physics, keys, token_budget, max_num_seqs, increment_s)
+        tables = engine_prefill(step_times, prefill_holds(step_times, physics.bins, missing_budget))
+        physics.holds.update(zip(missing, tables, strict=True))
+    hold_s = np.stack([physics.holds[row] for row in wanted])
+    return Candidates(physics, keys, token_budget, max_num_seqs, hold_s)

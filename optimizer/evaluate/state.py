@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate.candidates import Candidates, engine_increment
+from optimizer.evaluate.candidates import Candidates, engine_prefill
 from optimizer.traffic.fluid import (
     OperatingPoint,
     TrafficTables,
@@ -74,8 +74,8 @@ def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -
     tables = TrafficTables(
         decode_s=physics.tables.decode_s[keys] * slowdown[:, None],
         fluid_s=physics.tables.fluid_s[keys] * slowdown[:, None],
-        increment_s=candidates.increment_s * slowdown[:, None, None],
-        added_s=engine_increment(step_times, physics.tables.added_s)[keys] * slowdown[:, None],
+        hold_s=candidates.hold_s * slowdown[:, None, None],
+        added_s=engine_prefill(step_times, physics.tables.added_s)[keys] * slowdown[:, None],
         further_chunk_s=step_times.prefill_factor[keys] * physics.tables.further_chunk_s[keys] * slowdown,
     )
     point = operating_point(rate_per_s / step_times.pp[keys], tables, physics.bins, candidates.token_budget)

@@ -2,9 +2,9 @@
 
 With N sequences decoding, N/E[o] prompts arrive per step. A share q of the steps carries a chunk of a prompt, so
 
-    T(N) = max(D(N) + q/E[m]·E[Δ(N)], S(N)),   q = min(E[m]·N/E[o], 1)
+    T(N) = max((1 − q)·D(N) + q·E[H(N)]/E[m], S(N)),   q = min(E[m]·N/E[o], 1)
 
-D the decode step, Δ what the m chunks of a prompt add to the steps that carry them, S the fluid floor. The operating
+D the decode step, H the m steps that carry the chunks of a prompt, S the fluid floor. The operating
 point is the smallest N = λ·E[o]·T(N); where there is none, the replica is overloaded. Everything here is
 non-decreasing in the arrival rate λ, and non-increasing in every resource of the part.
 
@@ -31,12 +31,12 @@ OCCUPANCY_DEVIATIONS = 2.3263478740408408
 class TrafficTables:
     """What the traffic laws know of R candidates; seconds, already slowed to the scenario.
 
-    decode_s, fluid_s (R, G); increment_s (R, G, J) per prompt bin; added_s (R, J), further_chunk_s (R,).
+    decode_s, fluid_s (R, G); hold_s (R, G, J) per prompt bin; added_s (R, J), further_chunk_s (R,).
     """
 
     decode_s: Floats
     fluid_s: Floats
-    increment_s: Floats
+    hold_s: Floats
     added_s: Floats
     further_chunk_s: Floats
 
@@ -90,7 +90,7 @@ def operating_point(
 
     decode_s = at_sequences(tables.decode_s, sequences)
     chunks = prefill_chunks(bins, token_budget, sequences[:, None])[:, 0, :]
-    hold_s = chunks * decode_s[:, None] + _increments_at(tables.increment_s, sequences)
+    hold_s = _holds_at(tables.hold_s, sequences)
     queue_s = tables.added_s + (chunks - 1.0) * (decode_s + tables.further_chunk_s)[:, None]
     step_s = at_sequences(step, sequences)
     room = np.maximum(token_budget - sequences, 0.0)
@@ -115,8 +115,9 @@ def mean_step(tables: TrafficTables, bins: WorkloadBins, token_budget: Floats) -
     """T(N) at the nodes, (R, G), non-decreasing."""
     share = bins.prompt_share
     chunks = (prefill_chunks(bins, token_budget, SEQUENCES[None, :]) * share).sum(axis=2)
-    prompts_per_step = np.minimum(SEQUENCES / bins.mean_output[:, None], 1.0 / chunks)
-    step = tables.decode_s + prompts_per_step * (tables.increment_s * share).sum(axis=2)
+    carrying = np.minimum(chunks * SEQUENCES / bins.mean_output[:, None], 1.0)
+    hold_s = (tables.hold_s * share).sum(axis=2)
+    step = (1.0 - carrying) * tables.decode_s + carrying * hold_s / chunks
     non_decreasing: Floats = np.maximum.accumulate(np.maximum(step, tables.fluid_s), axis=1)
     return non_decreasing
 
@@ -135,10 +136,10 @@ def _fixed_point(tokens_per_s: Floats, step: Floats) -> Floats:
     return sequences
 
 
-def _increments_at(increment_s: Floats, sequences: Floats) -> Floats:
-    """Increments (R, G, J) between the nodes, (R, J)."""
-    bins = increment_s.shape[2]
-    flat = np.moveaxis(increment_s, 2, 1).reshape(-1, increment_s.shape[1])
+def _holds_at(hold_s: Floats, sequences: Floats) -> Floats:
+    """Holds (R, G, J) between the nodes, (R, J)."""
+    bins = hold_s.shape[2]
+    flat = np.moveaxis(hold_s, 2, 1).reshape(-1, hold_s.shape[1])
     return at_sequences(flat, np.repeat(sequences, bins)).reshape(-1, bins)
 
 

@@ -62,24 +62,19 @@ def key_tables(step_times: StepTimes, bins: WorkloadBins) -> KeyTables:
     )
 
 
-def prefill_increments(
-    step_times: StepTimes,
-    bins: WorkloadBins,
-    token_budget: Floats,
-    decode_s: Floats,
-    sequences: Floats = SEQUENCES,
+def prefill_holds(
+    step_times: StepTimes, bins: WorkloadBins, token_budget: Floats, sequences: Floats = SEQUENCES
 ) -> Floats:
-    """Time that the prefill of one prompt adds to the steps that carry it, (R, G, J) seconds.
+    """Length of the steps that carry the prefill of one prompt, (R, G, J) seconds.
 
     A prompt of s new tokens goes in m = ⌈s/c⌉ equal chunks of at most c = budget − sequences tokens; a chunk's
-    prefix is on average the cached part plus half of the rest. increment = m·(step with chunk − step without).
-    Beside nobody it adds what it adds beside one sequence.
+    prefix is on average the cached part plus half of the rest. hold = m·(step with chunk). Beside nobody it is what
+    it is beside one sequence.
 
     Args:
         step_times: R candidates.
         bins: the workload, R rows or one for all.
         token_budget: max_num_batched_tokens, (R,).
-        decode_s: the decode table of the same candidates and nodes, (R, G).
         sequences: the nodes, (G,).
 
     """
@@ -95,9 +90,8 @@ def prefill_increments(
         beside[None, :, None],
         bins.mean_context[:, None, None],
     )
-    increment = chunks * np.maximum(with_chunk - decode_s[:, :, None], 0.0)
-    increment = np.maximum.accumulate(increment, axis=1)
-    return np.maximum.accumulate(increment, axis=2)
+    hold = np.maximum.accumulate(chunks * with_chunk, axis=1)
+    return np.maximum.accumulate(hold, axis=2)
 
 
 def prefill_chunks(bins: WorkloadBins, token_budget: Floats, sequences: Floats) -> Floats:

@@ -33,7 +33,7 @@ def test_copies_differ_in_one_resource() -> None:
     physics = prepare(linear_steps(2, **STEPS), bins, np.array([0.1, 0.2]))
     copies = with_resources(physics, 1, one_at_a_time(2.0), 4096.0, 64.0)
     np.testing.assert_allclose(copies.physics.tables.decode_s[:, 1], [7e-3, 7e-3, 5e-3, 6e-3, 7e-3])
-    np.testing.assert_allclose(copies.increment_s[:, 0, 0], [8e-3, 8e-3, 8e-3, 8e-3, 4e-3])
+    np.testing.assert_allclose(copies.hold_s[:, 0, 0], [15e-3, 15e-3, 13e-3, 14e-3, 11e-3])
     np.testing.assert_allclose(copies.physics.step_times.kv_capacity_tokens, [5e4, 1e5, 5e4, 5e4, 5e4])
     assert set(copies.physics.step_deviation) == {0.2}
     assert set(copies.max_num_seqs) == {64.0}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint, TrafficTables, kv_tokens_needed, operating_point, sequences_needed
-from optimizer.traffic.step_tables import SEQUENCES, SMALLEST_CHUNK_TOKENS, key_tables, prefill_increments
+from optimizer.traffic.step_tables import SEQUENCES, SMALLEST_CHUNK_TOKENS, key_tables, prefill_holds
 from optimizer.traffic.workload_bins import WorkloadBins, constant_lengths
 from tests.optimizer.traffic.linear_steps import LinearSteps, linear_steps
 
@@ -21,8 +21,8 @@ def lengths(prompt: float = 1000.0, output: float = 200.0) -> WorkloadBins:
 
 def tables_of(steps: LinearSteps, bins: WorkloadBins, budget: float = MANY_TOKENS) -> TrafficTables:
     tables = key_tables(steps, bins)
-    increment = prefill_increments(steps, bins, np.full(steps.count, budget), tables.decode_s)
-    return TrafficTables(tables.decode_s, tables.fluid_s, increment, tables.added_s, tables.further_chunk_s)
+    hold = prefill_holds(steps, bins, np.full(steps.count, budget))
+    return TrafficTables(tables.decode_s, tables.fluid_s, hold, tables.added_s, tables.further_chunk_s)
 
 
 def point_of(rate: float | Floats, tables: TrafficTables, bins: WorkloadBins, budget: float = 1e6) -> OperatingPoint:
@@ -87,7 +87,7 @@ def test_the_mean_step_is_never_below_the_fluid_floor() -> None:
     c, d, rate = 20e-3, 6e-5, 10.0
     tables = tables_of(LINEAR, bins)
     floor = c + d * SEQUENCES[None, :]
-    raised = TrafficTables(tables.decode_s, floor, tables.increment_s, tables.added_s, tables.further_chunk_s)
+    raised = TrafficTables(tables.decode_s, floor, tables.hold_s, tables.added_s, tables.further_chunk_s)
     point = point_of(rate, raised, bins)
     sequences = rate * 200.0 * c / (1.0 - rate * 200.0 * d)
     assert point.sequences[0] == pytest.approx(sequences, rel=1e-9)
@@ -135,8 +135,9 @@ def test_the_operating_point_is_the_first_crossing(
     room = np.maximum(budget - SEQUENCES, 16.0)
     chunks = 0.9 * np.ceil(100.0 / room) + 0.1 * np.ceil(5000.0 / room)
     carrying = np.minimum(chunks * SEQUENCES / output, 1.0)
-    added = 0.9 * tables.increment_s[0, :, 0] + 0.1 * tables.increment_s[0, :, 1]
-    step = np.maximum.accumulate(np.maximum(tables.decode_s[0] + carrying / chunks * added, tables.fluid_s[0]))
+    hold = 0.9 * tables.hold_s[0, :, 0] + 0.1 * tables.hold_s[0, :, 1]
+    mixed = (1.0 - carrying) * tables.decode_s[0] + carrying / chunks * hold
+    step = np.maximum.accumulate(np.maximum(mixed, tables.fluid_s[0]))
 
     def gap(sequences: Floats) -> Floats:
         return rate * output * np.interp(sequences, SEQUENCES, step) - sequences

@@ -11,7 +11,7 @@ from optimizer.traffic.step_tables import (
     at_sequences,
     key_tables,
     prefill_chunks,
-    prefill_increments,
+    prefill_holds,
 )
 from optimizer.traffic.workload_bins import WorkloadBins, constant_lengths
 from tests.optimizer.traffic.linear_steps import LinearSteps, linear_steps
@@ -23,8 +23,14 @@ def one_length(prompt: float, output: float = 200.0, hit: float = 0.0) -> Worklo
     return constant_lengths(np.array([prompt]), np.array([output]), np.array([hit]))
 
 
+def holds(steps: LinearSteps, bins: WorkloadBins, budget: float) -> np.ndarray:
+    return prefill_holds(steps, bins, np.array([budget]))
+
+
 def increments(steps: LinearSteps, bins: WorkloadBins, budget: float) -> np.ndarray:
-    return prefill_increments(steps, bins, np.array([budget]), key_tables(steps, bins).decode_s)
+    """What the chunks add to the steps that carry them."""
+    chunks = prefill_chunks(bins, np.array([budget]), np.maximum(SEQUENCES, 1.0)[None, :])
+    return holds(steps, bins, budget) - chunks * key_tables(steps, bins).decode_s[:, :, None]
 
 
 def test_decode_table_is_the_step_at_the_mean_context() -> None:
@@ -76,7 +82,7 @@ def test_tables_are_running_maxima() -> None:
     tables = key_tables(jagged, bins)
     expected = [raw[: node + 1].max() for node in range(len(raw))]
     np.testing.assert_allclose(tables.decode_s[0], expected)
-    for table in (tables.decode_s, tables.fluid_s, increments(jagged, bins, 512.0)[:, :, 0]):
+    for table in (tables.decode_s, tables.fluid_s, holds(jagged, bins, 512.0)[:, :, 0]):
         assert (np.diff(table, axis=1) >= 0.0).all()
 
 
@@ -146,18 +152,21 @@ class SlowLargeChunks(LinearSteps):
 
     def step_seconds(self, *arguments: object) -> np.ndarray:  # type: ignore[override]
         tokens = np.asarray(arguments[0], dtype=np.float64)
-        return super().step_seconds(*arguments) + 5e-3 * (tokens > 1000.0)  # type: ignore[arg-type]
+        return super().step_seconds(*arguments) + 9e-3 * (tokens > 1000.0)  # type: ignore[arg-type]
 
 
 def test_longer_prompts_never_take_less() -> None:
-    """1,600 tokens in one slow chunk take 8 + 5 ms; 1,700 in two fast ones would take 8.5 ms."""
+    """1,600 tokens add 8 + 9 ms in one slow chunk; 1,700 would add 8.5 ms and one more step in two fast ones."""
     bins = WorkloadBins(
         np.array([[100.0, 1600.0, 1700.0, 9000.0]]), np.full(4, 0.25), np.zeros((1, 1)), np.array([[100.0]]), np.ones(1)
     )
     smooth = linear_steps(**STEPS)
     steps = SlowLargeChunks(**{name: getattr(smooth, name) for name in smooth.__dataclass_fields__})
-    found = increments(steps, bins, 1620.0)
-    np.testing.assert_allclose(found[0, 0], [5e-4, 13e-3, 13e-3, 45e-3 + 6 * 5e-3])
+    found = holds(steps, bins, 1620.0)
+    decode = key_tables(steps, bins).decode_s[0, 0]
+    assert 2.0 * decode + 8.5e-3 < decode + 17e-3
+    expected = [decode + 5e-4, decode + 17e-3, decode + 17e-3, 6.0 * (decode + 7.5e-3 + 9e-3)]
+    np.testing.assert_allclose(found[0, 0], expected)
     assert (np.diff(found, axis=2) >= 0.0).all()
     assert (np.diff(found, axis=1) >= 0.0).all()
 
