@@ -30,7 +30,7 @@ Bools = NDArray[np.bool_]
 
 
 # Beyond this the law of the first token is no longer trusted, whatever load the user allows.
-LARGEST_QUEUE_LOAD = 0.95
+LARGEST_QUEUE_LOAD = 0.85
 # One request a month: waiting and sharing vanish, what is left is the time of one request alone.
 LOWEST_RATE_PER_S = 1.0 / (730.0 * 3600.0)
 

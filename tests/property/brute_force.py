@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from hypothesis import reject
 from numpy.typing import NDArray
 
 from catalog.offers import Offer
@@ -23,8 +24,10 @@ from tests.property.small_spaces import Case, with_offers
 
 TOKEN_BUDGETS = (512, 1024, 2048, 3072, 4096, 8192, 16384, 32768)
 MAX_NUM_SEQS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024)
-# Where nothing costs too much, counts up to the first and then powers of two up to the second are tried.
+# Units are counted up to the first, then from one power of two to the next as long as something holds at the next.
+# A case whose answer lies beyond the second is given up, for counting so far takes minutes.
 COUNTED = 48
+MOST_COUNTED = 256
 POWERS = 20
 
 TieKey = tuple[object, ...]
@@ -107,12 +110,6 @@ def affordable(spec: ServingSpec, usd_micro_per_hour: int, accelerators: int) ->
         tokens = Fraction(repr(spec.workload.request_rate_per_s)) * Fraction(repr(spec.workload.output_tokens.mean))
         return cost <= Fraction(repr(per_million)) * tokens * 3600 / 10**6
     return True
-
-
-def counts() -> Iterator[int]:
-    """Numbers of units, in order."""
-    yield from range(1, COUNTED + 1)
-    yield from (2**power for power in range(COUNTED.bit_length(), POWERS + 1))
 
 
 def within_caps(rows: Rows, spec: ServingSpec, units: int) -> NDArray[np.bool_]:
@@ -202,7 +199,7 @@ def best_of(case: Case) -> Best | None:
     for rows in rows_of(case):
         for key in _rows_no_dearer(rows, case.spec, cheapest):
             found.append(key)
-            cost = int(key[0])  # type: ignore[call-overload]
+            cost = cost_in(key)
             cheapest = cost if cheapest is None else min(cheapest, cost)
     if cheapest is None:
         return None
@@ -215,36 +212,64 @@ def _rows_no_dearer(rows: Rows, spec: ServingSpec, cheapest: int | None) -> list
     """Tie keys of the rows of an offer at their fewest units, as far as they cost no more than `cheapest`."""
     found: list[TieKey] = []
     waiting = np.arange(len(rows.candidates))
-    for units in counts():
-        cost = rows.offer.usd_micro_per_hour * units * rows.instances_per_unit()
-        allowed = within_caps(rows, spec, units)
-        if cheapest is not None:
-            allowed &= cost <= cheapest
-        waiting = waiting[allowed[waiting]]
+    for units in range(1, COUNTED + 1):
+        waiting, keys = _try_units(rows, spec, cheapest, waiting, units)
+        found += keys
+        cheapest = min([cost_in(key) for key in keys], default=cheapest)
+    start = COUNTED + 1
+    for stop in (2**power for power in range(COUNTED.bit_length(), POWERS + 1)):
         if not len(waiting):
             break
-        rate = rows.rate(np.full(len(cost), units, dtype=np.int64), spec)
-        tried = waiting[np.isfinite(rate[waiting])]
-        held = tried[meets(rows.candidates.take(tried), rate[tried], rows.question)]
-        if not len(held):
-            continue
-        waiting = np.setdiff1d(waiting, held)
-        ratios = largest_ratio(rows.candidates.take(held), rate[held], rows.question)
-        for row, ratio in zip(held.tolist(), ratios.tolist(), strict=True):
-            key = int(rows.candidates.keys[row])
-            instances = int(cost[row]) // rows.offer.usd_micro_per_hour
-            cheapest = int(cost[row]) if cheapest is None else min(cheapest, int(cost[row]))
-            found.append(
-                tie_key(
-                    rows.offer,
-                    rows.engine,
-                    rows.layouts[key],
-                    rows.formats[key],
-                    usd_micro_per_hour=int(cost[row]),
-                    ratio=ratio,
-                    accelerators=instances * rows.offer.accelerators,
-                    token_budget=int(rows.candidates.token_budget[row]),
-                    max_num_seqs=int(rows.candidates.max_num_seqs[row]),
-                )
-            )
+        _, keys = _try_units(rows, spec, cheapest, waiting, stop)
+        for units in range(start, stop + 1) if keys else ():
+            if units > MOST_COUNTED:
+                reject()
+            waiting, keys = _try_units(rows, spec, cheapest, waiting, units)
+            found += keys
+            cheapest = min([cost_in(key) for key in keys], default=cheapest)
+        start = stop + 1
     return found
+
+
+def _try_units(
+    rows: Rows, spec: ServingSpec, cheapest: int | None, waiting: NDArray[np.int64], units: int
+) -> tuple[NDArray[np.int64], list[TieKey]]:
+    """Rows that still wait after some units were tried and may have more, and the tie keys of those that held."""
+    cost = rows.offer.usd_micro_per_hour * units * rows.instances_per_unit()
+    rate = rows.rate(np.full(len(cost), units, dtype=np.int64), spec)
+    allowed = within_caps(rows, spec, units)
+    if cheapest is not None:
+        allowed &= cost <= cheapest
+    tried = waiting[allowed[waiting] & np.isfinite(rate[waiting])]
+    if not len(tried):
+        return waiting[allowed[waiting]], []
+    held = tried[meets(rows.candidates.take(tried), rate[tried], rows.question)]
+    if not len(held):
+        return waiting[allowed[waiting]], []
+    ratios = largest_ratio(rows.candidates.take(held), rate[held], rows.question)
+    keys = [
+        _key_of(rows, row, int(cost[row]), ratio) for row, ratio in zip(held.tolist(), ratios.tolist(), strict=True)
+    ]
+    return np.setdiff1d(waiting[allowed[waiting]], held), keys
+
+
+def _key_of(rows: Rows, row: int, usd_micro_per_hour: int, ratio: float) -> TieKey:
+    key = int(rows.candidates.keys[row])
+    return tie_key(
+        rows.offer,
+        rows.engine,
+        rows.layouts[key],
+        rows.formats[key],
+        usd_micro_per_hour=usd_micro_per_hour,
+        ratio=ratio,
+        accelerators=usd_micro_per_hour // rows.offer.usd_micro_per_hour * rows.offer.accelerators,
+        token_budget=int(rows.candidates.token_budget[row]),
+        max_num_seqs=int(rows.candidates.max_num_seqs[row]),
+    )
+
+
+def cost_in(key: TieKey) -> int:
+    """The cost is the first field of the order of ties."""
+    cost = key[0]
+    assert isinstance(cost, int)
+    return cost

@@ -1,6 +1,5 @@
 """Parts with more of one resource, made by hand from the catalog's entities."""
 
-from collections.abc import Callable
 from enum import Enum
 
 from catalog.offers import Offer
@@ -57,6 +56,3 @@ def all_scaled(part: Accelerator, factor: float) -> Accelerator:
 
 def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
-
-
-Scaling = Callable[[Accelerator], Accelerator]

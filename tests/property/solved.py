@@ -7,9 +7,9 @@ from typing import Any
 from optimizer.errors import QuestionError
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement
-from optimizer.solve import DESIGNS_REPORTED, Found, search
+from optimizer.solve import DESIGNS_REPORTED, search
 from requirements_specs.serving import ServingSpec
-from tests.property.brute_force import TieKey, tie_key_of_column
+from tests.property.brute_force import TieKey, cost_in, tie_key_of_column
 from tests.property.small_spaces import Case, with_offers
 
 NOTHING = float("inf")
@@ -33,20 +33,6 @@ def cost_of(case: Case) -> float:
     """Micro-dollars per hour of the optimum; infinite where nothing meets the specification."""
     found = found_in(case)
     return NOTHING if found is None else cost_in(found[0])
-
-
-def cost_in(key: TieKey) -> float:
-    """The cost is the first field of the order of ties."""
-    cost = key[0]
-    assert isinstance(cost, int)
-    return cost
-
-
-def found_columns(case: Case) -> Found | None:
-    """Everything that the search returns, for tests that look into it."""
-    problem = pose(case.spec, case.snapshot)
-    found = None if isinstance(problem, Nothing) else search(problem, DESIGNS_REPORTED)
-    return found if isinstance(found, Found) else None
 
 
 def changed(case: Case, part: str | None = None, **update: Any) -> Case:

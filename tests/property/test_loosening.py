@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from requirements_specs.requirement import LatencyLimit
 from requirements_specs.serving import Budget
+from tests.property.brute_force import cost_in
 from tests.property.small_spaces import PROVIDERS, REGIONS, Case, cases, critical_cases, offers
-from tests.property.solved import NOTHING, changed, cost_in, cost_of, found_in, priced, with_more_offers
+from tests.property.solved import NOTHING, changed, cost_of, found_in, priced, with_more_offers
 
 FACTORS = st.sampled_from((1.001, 1.1, 2.0))
 

@@ -34,7 +34,7 @@ RATE_TOLERANCE = 1e-3
 # A percentile is found to the last bits but few.
 ROUNDING = 1e-9
 # Percentiles of the first token come from a finite series whose support moves with the rate.
-SERIES = 2e-2
+SERIES = 3e-2
 
 
 @dataclass(frozen=True)
