@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.arithmetic.arrays import map_arrays
 from optimizer.evaluate.bound import in_time_alone, rate_bound
 from optimizer.evaluate.candidates import Candidates, useful_budget
 from optimizer.evaluate.state import (
@@ -51,7 +50,7 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
         alive = np.flatnonzero(met)
         if not len(alive):
             break
-        met[alive] = test(candidates.take(alive), map_arrays(state, lambda array: array[alive]), waiting)  # noqa: B023
+        met[alive] = test(candidates.take(alive), state.take(alive), waiting)
     return met
 
 
@@ -67,7 +66,7 @@ def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimi
 def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
     first, same = _distinct_laws(candidates, state)
-    law = first_token(candidates.take(first), map_arrays(state, lambda array: array[first]))
+    law = first_token(candidates.take(first), state.take(first))
     met = np.ones(len(first), dtype=bool)
     for limit in limits:
         allowance = _allowance(limit, candidates, state)[first]
@@ -97,7 +96,7 @@ def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question
     if not question.limits:
         return ratio
     first, same = _distinct_laws(candidates, state)
-    distinct, distinct_state = candidates.take(first), map_arrays(state, lambda array: array[first])
+    distinct, distinct_state = candidates.take(first), state.take(first)
     law = first_token(distinct, distinct_state)
     for limit in question.limits:
         predicted = statistic_of(limit.metric, limit.statistic, distinct, distinct_state, law)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.arithmetic.arrays import map_arrays
 from optimizer.evaluate.candidates import Candidates, engine_prefill
 from optimizer.traffic.fluid import (
     OperatingPoint,
@@ -64,6 +65,10 @@ class State:
     def steady(self) -> Bools:
         """Whether waiting ends at all: an operating point exists and prefills leave time for others, (R,)."""
         return ~self.point.overloaded & (self.point.queue_load < 1.0)
+
+    def take(self, rows: NDArray[np.int64]) -> State:
+        """The given rows."""
+        return map_arrays(self, lambda array: array[rows])
 
 
 def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -> State:
