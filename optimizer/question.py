@@ -71,11 +71,14 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
     offers = admitted_offers(spec.inventory, snapshot.offers)
     if not offers:
         raise QuestionError("inventory: no offer of the catalog is left by providers, regions, tiers and accelerators")
+    formats = format_choices(model, spec.formats, snapshot.formats)
+    if not formats:
+        raise QuestionError("formats: no kernel multiplies weights of the allowed formats by the allowed activations")
     space = candidate_space(
         model,
         offers,
         snapshot.accelerators,
-        format_choices(model, spec.formats, snapshot.formats),
+        formats,
         [snapshot.engines[name] for name in spec.engines],
         spec.layout,
         estimated_parts=spec.inventory.estimated_parts,

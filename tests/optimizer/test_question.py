@@ -259,3 +259,9 @@ def test_a_request_longer_than_the_context_cannot_be_asked(snapshot: Snapshot) -
     asked = asked.model_copy(update={"workload": asked.workload.model_copy(update=lengths)})
     with pytest.raises(QuestionError, match=r"workload\.prompt_tokens.*395,005 tokens.*holds 131,072"):
         pose(asked, snapshot)
+
+
+def test_formats_that_no_kernel_joins_cannot_be_asked(snapshot: Snapshot) -> None:
+    asked = spec().model_copy(update={"formats": Formats(weights=("bf16",), activations=("int8",))})
+    with pytest.raises(QuestionError, match=r"^formats: no kernel"):
+        pose(asked, snapshot)

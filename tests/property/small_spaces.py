@@ -155,7 +155,7 @@ def lengths(draw: st.DrawFn, tokens: tuple[int, ...], *, spread: bool) -> Length
     middle = float(draw(st.sampled_from(tokens)))
     if not spread:
         return LengthDistribution.constant(middle)
-    return LengthDistribution.from_statistics(p50=middle, p99=middle * draw(st.sampled_from((1.5, 4.0))))
+    return LengthDistribution.from_statistics(p50=middle, p99=middle * draw(st.sampled_from((1.5, 3.0))))
 
 
 @st.composite
