@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-_RATE_BISECTIONS = 20
+_RATE_BISECTIONS = 17
 
 
 def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:
