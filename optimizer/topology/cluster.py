@@ -24,10 +24,15 @@ _SWITCHED = frozenset(
 
 @dataclass(frozen=True)
 class Machine:
-    """What a layout can see of an instance type; offers that differ only in price, provider or region share one."""
+    """What a layout can see of an instance type; offers that differ only in price, provider or region share one.
+
+    Equality is by the part's id and the bandwidths that the wiring carries.
+    """
 
     accelerator_id: str
     accelerator: Accelerator = field(compare=False, repr=False)
+    link_bytes_per_s: float
+    pcie_bytes_per_s: float
     accelerators: int
     scale_up: LinkKind
     scale_up_domain: int
@@ -37,9 +42,12 @@ class Machine:
 
 def machine_of(offer: Offer, accelerator: Accelerator) -> Machine:
     """The machine behind an offer."""
+    link = accelerator.link
     return Machine(
         accelerator_id=accelerator.id,
         accelerator=accelerator,
+        link_bytes_per_s=link.all_to_all_bytes_per_s or link.pair_bytes_per_s or accelerator.pcie_bytes_per_s,
+        pcie_bytes_per_s=accelerator.pcie_bytes_per_s,
         accelerators=offer.accelerators,
         scale_up=offer.scale_up,
         scale_up_domain=offer.scale_up_domain,
@@ -56,17 +64,15 @@ def cluster_graph(machine: Machine, instances: int) -> nx.Graph[tuple[str, int, 
     ("network", 0, 0); edges carry `bytes_per_s` and `kind`.
     """
     graph: nx.Graph[tuple[str, int, int]] = nx.Graph()
-    part = machine.accelerator
     switched = machine.scale_up in _SWITCHED and machine.scale_up_domain > 1
     for instance in range(instances):
         host = ("host", instance, 0)
         for index in range(machine.accelerators):
             accelerator = ("accelerator", instance, index)
-            graph.add_edge(accelerator, host, bytes_per_s=part.pcie_bytes_per_s, kind=LinkKind.PCIE)
+            graph.add_edge(accelerator, host, bytes_per_s=machine.pcie_bytes_per_s, kind=LinkKind.PCIE)
             if switched:
                 domain = ("domain", instance, index // machine.scale_up_domain)
-                bandwidth = part.link.all_to_all_bytes_per_s or part.link.pair_bytes_per_s or part.pcie_bytes_per_s
-                graph.add_edge(accelerator, domain, bytes_per_s=bandwidth, kind=machine.scale_up)
+                graph.add_edge(accelerator, domain, bytes_per_s=machine.link_bytes_per_s, kind=machine.scale_up)
         if machine.network_bytes_per_s is not None and instances > 1:
             graph.add_edge(host, ("network", 0, 0), bytes_per_s=machine.network_bytes_per_s, kind=LinkKind.ETHERNET)
     return graph
