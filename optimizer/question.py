@@ -26,12 +26,13 @@ from requirements_specs.serving import Inventory, ServingSpec
 
 KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
 POINT_PREDICTION = 0.5
-# 90 % factors of step time by evidence (DESIGN rule 8), as standard deviations of its logarithm.
-_NINETY_PERCENT = NormalDist().inv_cdf(0.95)
+# Ends of a central 90 % interval, in standard deviations; slower steps and a smaller KV cache go together.
+INTERVAL_DEVIATIONS = NormalDist().inv_cdf(0.95)
+# 90 % factors of step time by evidence, as standard deviations of its logarithm.
 STEP_DEVIATION = {
-    Evidence.MEASURED: log(1.5) / _NINETY_PERCENT,
-    Evidence.CLASS: log(1.7) / _NINETY_PERCENT,
-    Evidence.ESTIMATED: log(2.5) / _NINETY_PERCENT,
+    Evidence.MEASURED: log(1.5) / INTERVAL_DEVIATIONS,
+    Evidence.CLASS: log(1.7) / INTERVAL_DEVIATIONS,
+    Evidence.ESTIMATED: log(2.5) / INTERVAL_DEVIATIONS,
 }
 
 

@@ -18,9 +18,6 @@ from optimizer.question import STEP_DEVIATION, evidence_of
 
 Floats = NDArray[np.float64]
 
-# Ends of the central 90 % interval, in standard deviations; slower steps and a smaller KV cache go together.
-INTERVAL_DEVIATIONS = 1.6448536269514722
-
 
 @dataclass(frozen=True)
 class Figures:

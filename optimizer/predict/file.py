@@ -14,7 +14,8 @@ import numpy as np
 from catalog.read import Snapshot
 from optimizer.errors import QuestionError
 from optimizer.predict.cases import REQUIRED, Case, Unsupported, read_case
-from optimizer.predict.evaluation import INTERVAL_DEVIATIONS, Figures, Prediction, evaluate_cases
+from optimizer.predict.evaluation import Figures, Prediction, evaluate_cases
+from optimizer.question import INTERVAL_DEVIATIONS
 
 
 class PredictStatus(StrEnum):

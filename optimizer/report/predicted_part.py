@@ -12,12 +12,10 @@ from optimizer.bottleneck.walls import (
 )
 from optimizer.evaluate import Candidates, Question, State, first_token, mean_state, statistic_of
 from optimizer.outcome import Latency, Predicted, WallOut
+from optimizer.question import INTERVAL_DEVIATIONS
 from optimizer.solve import Answer, candidates_of, rate_of
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
-
-# Ends of the central 90 % interval, in standard deviations.
-INTERVAL_DEVIATIONS = 1.6448536269514722
 
 
 def state_at(found: Answer, deviations: float) -> tuple[Candidates, State]:

@@ -64,7 +64,7 @@ def test_a_stop_before_a_proof_ends_with_4(
     whole = optimizer.report.outcome_of
 
     def unproved(*arguments: object) -> Outcome:
-        return whole(*arguments).model_copy(update={"status": status, "proved": False})  # type: ignore[arg-type]
+        return whole(*arguments).model_copy(update={"status": status, "proved": False})  # type: ignore[arg-type]  # whatever the command passed on
 
     monkeypatch.setattr(optimizer.report, "outcome_of", unproved)
     ran = run("solve", str(spec_file()))
