@@ -62,7 +62,8 @@ def binding_wall(physics: Physics, question: Question, demand: Demand, column: C
         fixed = fixed_share(physics, question, column)
         resources = (WallFamily.LATENCY_FLOOR,) if fixed > FIXED_SHARE else (WallFamily.DOLLARS,)
 
-    smallest = column.units == 1
+    # One unit fewer would leave spares alone, or nothing.
+    smallest = column.replicas - column.replicas // column.units <= demand.spare_replicas
     if smallest and rates[0] * working >= IDLE_MULTIPLE * demand.rate_per_s and resources[0] is not WallFamily.DOLLARS:
         return Binding(WallFamily.DOLLARS, resources, float(rates[0]), gains)
     return Binding(resources[0], resources[1:], float(rates[0]), gains)

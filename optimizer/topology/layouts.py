@@ -182,9 +182,8 @@ def candidate_space(
 
     """
     layouts = layouts_of(model)
-    choices = [(layout, choice, engine) for layout in layouts for choice in formats for engine in engines]
-    model_refusals = {layout: model_refusal(model, layout) for layout in layouts}
-    rows_per_offer = len(choices) * ROWS_PER_PLACEMENT
+    choices = [(choice, engine) for choice in formats for engine in engines]
+    rows_per_offer = len(layouts) * len(choices) * ROWS_PER_PLACEMENT
     illegal: Counter[Illegal] = Counter()
 
     offers_of: dict[Machine, list[int]] = {}
@@ -197,6 +196,9 @@ def candidate_space(
         else:
             offers_of.setdefault(machine_of(offer, part), []).append(index)
 
+    model_refusals = {
+        layout: Illegal.PINNED if pinned_out(layout, pins) else model_refusal(model, layout) for layout in layouts
+    }
     keys: dict[tuple[object, ...], int] = {}
     key_rows: list[ReplicaRow] = []
     key_layouts: list[ParallelLayout] = []
@@ -204,29 +206,29 @@ def candidate_space(
     placements: list[tuple[int, int, int, int, int]] = []
     for machine_index, (machine, indices) in enumerate(offers_of.items()):
         rows = len(indices) * ROWS_PER_PLACEMENT
-        wiring = {layout: machine_refusal(machine, layout) for layout in layouts}
         native = {choice: native_refusal(machine.accelerator, choice) for choice in formats}
-        for layout, choice, engine in choices:
-            reason = model_refusals[layout] or wiring[layout]
-            if pinned_out(layout, pins):
-                reason = Illegal.PINNED
-            elif reason is None and native[choice] is not None:
-                reason = Illegal.FORMAT
+        for layout in layouts:
+            reason = model_refusals[layout] or machine_refusal(machine, layout)
             if reason is not None:
-                illegal[reason] += rows
+                illegal[reason] += len(choices) * rows
                 continue
             link = _link_of(machine, layout)
             stage = stage_bytes_per_s(machine, layout.tp, layout.pp)
             shared = machine.p2p if link is LinkKind.PCIE else True
-            identity = (machine.accelerator.id, link, shared, stage, layout, choice, engine.id)
-            if identity not in keys:
-                keys[identity] = len(key_rows)
-                key_rows.append(_replica_row(machine.accelerator, link, shared, stage, layout, choice, engine))
-                key_layouts.append(layout)
-                key_formats.append(choice)
             instances = max(1, layout.accelerators // machine.accelerators)
             replicas = max(1, machine.accelerators // layout.accelerators)
-            placements.append((keys[identity], machine_index, replicas, instances, instances * machine.accelerators))
+            for number, (choice, engine) in enumerate(choices):
+                if native[choice] is not None:
+                    illegal[Illegal.FORMAT] += rows
+                    continue
+                identity = (machine.accelerator_id, link, shared, stage, layout, number)
+                if identity not in keys:
+                    keys[identity] = len(key_rows)
+                    key_rows.append(_replica_row(machine.accelerator, link, shared, stage, layout, choice, engine))
+                    key_layouts.append(layout)
+                    key_formats.append(choice)
+                accelerators_per_unit = instances * machine.accelerators
+                placements.append((keys[identity], machine_index, replicas, instances, accelerators_per_unit))
 
     table = np.array(placements, dtype=np.int64).reshape(len(placements), 5)
     return CandidateSpace(

@@ -216,7 +216,12 @@ def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Fl
 
 
 def _offspring(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
-    """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins."""
-    per_bin = np.exp(theta[:, :, None] * point.queue_s[:, None, :])
-    offspring: Complexes = point.rate_per_s[:, None] * ((per_bin * share).sum(axis=2) - 1.0)
+    """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins.
+
+    Bin by bin: the (R, F, J) array of all would leave the cache, and take half as long again.
+    """
+    transform = np.zeros_like(theta)
+    for column, probability in enumerate(share.tolist()):
+        transform += probability * np.exp(theta * point.queue_s[:, column, None])
+    offspring: Complexes = point.rate_per_s[:, None] * (transform - 1.0)
     return offspring

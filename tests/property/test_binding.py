@@ -127,7 +127,7 @@ def fixed_share(candidate: Candidates, found: Answer) -> float:
 def expected(found: Answer, spec: ServingSpec, snapshot: Snapshot) -> tuple[tuple[WallFamily, ...], float, bool]:
     """Headline and the walls that bind beside it, the highest rate, and whether some decision is too close to call.
 
-    The rule as DESIGN words it. "The smallest that can be rented": one unit.
+    The rule as DESIGN words it. "The smallest that can be rented": with one unit fewer, no replica would work.
     """
     working = found.design.replicas - spec.availability.spare_replicas
     demand = spec.workload.request_rate_per_s * spec.workload.peak_factor / working
@@ -152,7 +152,9 @@ def expected(found: Answer, spec: ServingSpec, snapshot: Snapshot) -> tuple[tupl
         walls = tuple(family for family in order if gains[family] >= WITHIN * largest)
         others = [gain for gain in gains.values() if gain != largest]
         close |= any(abs(gain - WITHIN * largest) < UNRESOLVED for gain in others)
-    if found.design.units == 1 and rate >= IDLE * demand:
+    per_unit = found.design.replicas // found.design.units
+    fewer = (found.design.units - 1) * per_unit - spec.availability.spare_replicas
+    if fewer <= 0 and rate >= IDLE * demand:
         walls = (WallFamily.DOLLARS, *(wall for wall in walls if wall is not WallFamily.DOLLARS))
     close |= abs(rate / demand - IDLE) < UNRESOLVED
     return walls, rate, close
