@@ -1,9 +1,10 @@
-"""`make score`: predictions against published measurements.
+"""`make score`: predictions against measurements.
 
     python -m optimizer.calibration.score [MEASURED]
 
-MEASURED is a directory with the measured files, which are not ours to ship; without it nothing is scored and the
-command says so. Exits 1 if a bar is missed.
+Kernels are scored against measurements of our own, which are shipped. MEASURED is a directory with the published
+files of whole systems, which are not ours to ship; without it the command says what it skipped. Exits 1 if a bar is
+missed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from catalog.read import Snapshot, load
+from optimizer.calibration.kernels import kernel_agreements
 from optimizer.calibration.silicon import FILE_NAME, Agreement, PredictionCase, agreement, read_silicon
 from optimizer.predict.file import PredictedRow, PredictStatus, predict_rows
 
@@ -23,6 +25,8 @@ LEAST_PREDICTED_SHARE = 0.98
 
 def main(arguments: Sequence[str]) -> int:
     """Print the score; the exit code says whether every bar was met."""
+    snapshot = load()
+    score_kernels(snapshot)
     if not arguments or not arguments[0]:
         print(f"skipped: {FILE_NAME} is not shipped; give its directory, as in `make score MEASURED=DIR`")
         return 0
@@ -30,7 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     if not (measured / FILE_NAME).is_file():
         print(f"{measured / FILE_NAME}: no such file", file=sys.stderr)
         return 2
-    return score_silicon(read_silicon(measured), load())
+    return score_silicon(read_silicon(measured), snapshot)
+
+
+def score_kernels(snapshot: Snapshot) -> None:
+    """Score single kernels; there is no bar, for PyTorch's kernels are not the engines'."""
+    print("kernels of PyTorch on one GPU; error = |ln(predicted/measured)|, nothing fitted to these rows")
+    for found in kernel_agreements(snapshot):
+        print(f"  {found.part:15s} {found.operation:17s} {found.kernel:6s} {_describe(found.agreement)}")
 
 
 def score_silicon(cases: Sequence[PredictionCase], snapshot: Snapshot) -> int:
