@@ -12,7 +12,8 @@ class Engine(Frozen):
     prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests' prefills
     that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own prefill)
     + extra_steps·step + burst_share·(the start-up burst); with open arrivals only host time and the factor apply.
-    `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime.
+    `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime, and
+    the KV cache takes `cache_fraction` of what they and the weights leave.
     `library` names the all-reduce rows of the efficiency tables that are this engine's own.
     """
 
@@ -31,6 +32,7 @@ class Engine(Frozen):
     extra_steps: float
     burst_share: float
     memory_fraction: float
+    cache_fraction: float
     overhead_bytes: float
     kv_block_tokens: int
     prefill_chunk_tokens: int

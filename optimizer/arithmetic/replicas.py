@@ -45,6 +45,7 @@ class Replicas:
     wiring: Wiring
     engine: EngineCosts
     memory_fraction: Floats
+    cache_fraction: Floats
     overhead_bytes: Floats
     kv_block_tokens: int
     host_s: Floats
@@ -81,14 +82,10 @@ class Replicas:
     @cached_property
     def memory(self) -> MemorySplit:
         """Bytes of an accelerator of the fullest stage; the engine's overhead includes activations."""
-        usable = self.memory_fraction * self.rates.memory_bytes
-        weights = self.weight_bytes_per_accelerator
-        return MemorySplit(
-            weights=weights,
-            kv_cache=usable - self.overhead_bytes - weights,
-            overhead=self.overhead_bytes,
-            unused=self.rates.memory_bytes - usable,
-        )
+        weights, overhead = self.weight_bytes_per_accelerator, self.overhead_bytes
+        cache = self.cache_fraction * (self.memory_fraction * self.rates.memory_bytes - overhead - weights)
+        unused = self.rates.memory_bytes - weights - overhead - cache
+        return MemorySplit(weights=weights, kv_cache=cache, overhead=overhead, unused=unused)
 
     @cached_property
     def kv_capacity_tokens(self) -> Floats:

@@ -75,6 +75,7 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         wiring=wiring,
         engine=costs,
         memory_fraction=engines(lambda engine: engine.memory_fraction),
+        cache_fraction=engines(lambda engine: engine.cache_fraction),
         overhead_bytes=engines(lambda engine: engine.overhead_bytes),
         kv_block_tokens=blocks.pop(),
         host_s=engines(lambda engine: engine.host_s),

@@ -20,12 +20,19 @@ def test_authored_engines_are_si() -> None:
     assert {"vllm", "trtllm", "sglang", "vllm-2024", "trtllm-2024"} == set(engines)
 
 
-def test_current_engines_differ_in_their_first_token_only() -> None:
+def test_current_engines_differ_in_their_first_token_and_their_memory_only() -> None:
     engines = read_authored(DATA)
-    first_token = {"host_s", "own_prefill_factor", "extra_steps", "burst_share"}
+    first_token = {"host_s", "own_prefill_factor", "extra_steps", "burst_share", "memory_fraction", "cache_fraction"}
     names = {"id", "label", "library", "versions", "source", "notes"}
     same = [engines[name].model_dump(exclude=first_token | names) for name in ("vllm", "trtllm", "sglang")]
     assert same[0] == same[1] == same[2]
+
+
+def test_the_cache_of_tensorrt_llm_takes_a_share_of_what_is_free_the_others_all_of_theirs() -> None:
+    engines = read_authored(DATA)
+    shares = {name: (engine.memory_fraction, engine.cache_fraction) for name, engine in engines.items()}
+    assert shares["trtllm"] == shares["trtllm-2024"] == (1.0, 0.9)
+    assert shares["vllm"] == shares["sglang"] == (0.88, 1.0)
 
 
 def test_older_eras_pay_per_layer() -> None:
