@@ -1,5 +1,7 @@
 """Serving engines as the arithmetic sees them: what one step costs beside its kernels, and how memory is divided."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from catalog.parts import Frozen
@@ -14,7 +16,8 @@ class Engine(Frozen):
     + extra_steps·step + burst_share·(the start-up burst); with open arrivals only host time and the factor apply.
     `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime, and
     the KV cache takes `cache_fraction` of what they and the weights leave.
-    `library` names the all-reduce rows of the efficiency tables that are this engine's own.
+    `library` names the all-reduce rows of the efficiency tables that are this engine's own. An era begins with
+    `first_version` and ends where the next of its library begins.
     """
 
     id: str
@@ -36,10 +39,37 @@ class Engine(Frozen):
     overhead_bytes: float
     kv_block_tokens: int
     prefill_chunk_tokens: int
-    versions: str
+    first_version: str
     source: str
     as_of: str
     notes: str = ""
+
+
+def engine_of(engines: Mapping[str, Engine], name: str, version: str) -> Engine:
+    """The era that engine `name` of a version belongs to: `name` itself if the version is empty or not a number.
+
+    Raises KeyError for an unknown name.
+    """
+    named = engines[name]
+    number = version_number(version)
+    if not number:
+        return named
+    eras = sorted(
+        (version_number(engine.first_version), engine.id)
+        for engine in engines.values()
+        if engine.library == named.library
+    )
+    begun = [era for first, era in eras if first <= number]
+    return engines[begun[-1] if begun else eras[0][1]]
+
+
+def version_number(text: str) -> tuple[int, ...]:
+    """Leading numbers of a version: (0, 5, 3) for "0.5.3.post1", (1, 0) for "1.0.0rc3", () if there is none."""
+    leading = re.match(r"\s*v?(\d+(?:\.\d+)*)", text)
+    numbers = [] if leading is None else [int(part) for part in leading.group(1).split(".")]
+    while numbers and numbers[-1] == 0 and len(numbers) > 1:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def read_authored(data_dir: Path) -> dict[str, Engine]:

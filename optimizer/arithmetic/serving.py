@@ -8,9 +8,9 @@ from catalog.models import Model
 from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.collectives import (
     HOST_LAUNCH_S,
-    LINK_SHARE,
     NO_EXCHANGE,
     SCALE_UP_LAUNCH_S,
+    SCALE_UP_SHARE,
     AllReduceTime,
     CollectiveIndex,
     ExchangeTime,
@@ -165,5 +165,5 @@ def _hops(rows: Sequence[ReplicaRow]) -> tuple[Floats, Floats]:
         scale_up = row.accelerator.link.all_to_all_bytes_per_s or row.accelerator.link.pair_bytes_per_s
         fast = scale_up is not None and row.stage_bytes_per_s >= scale_up
         launch.append(SCALE_UP_LAUNCH_S if fast else HOST_LAUNCH_S)
-        bytes_per_s.append(LINK_SHARE * row.stage_bytes_per_s)
+        bytes_per_s.append(SCALE_UP_SHARE * row.stage_bytes_per_s)
     return np.array(launch), np.array(bytes_per_s)

@@ -11,16 +11,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot, load
+from optimizer.calibration import argonne, tensorrt_llm
 from optimizer.calibration.kernels import kernel_agreements
 from optimizer.calibration.silicon import FILE_NAME, Agreement, PredictionCase, agreement, read_silicon
+from optimizer.calibration.throughput import Throughput, ThroughputCase, predict_throughput
 from optimizer.predict.file import PredictedRow, PredictStatus, predict_rows
 
 # Bars of milestone M1 on the aggregated rows.
 LARGEST_TPOT_MEDIAN = 0.09
 LEAST_PREDICTED_SHARE = 0.98
+# Bars of milestone M3 on throughputs.
+LARGEST_OFFLINE_MEDIAN = 0.13
+LARGEST_NVLINK_MEDIAN = 0.08
+LARGEST_PCIE_MEDIAN = 0.25
+LARGEST_STATIC_MEDIAN = 0.08
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
     if not (measured / FILE_NAME).is_file():
         print(f"{measured / FILE_NAME}: no such file", file=sys.stderr)
         return 2
-    return score_silicon(read_silicon(measured), snapshot)
+    met = score_silicon(read_silicon(measured), snapshot) == 0
+    met &= score_offline(measured, snapshot)
+    met &= score_static_batches(measured, snapshot)
+    return 0 if met else 1
 
 
 def score_kernels(snapshot: Snapshot) -> None:
@@ -68,6 +81,85 @@ def score_silicon(cases: Sequence[PredictionCase], snapshot: Snapshot) -> int:
     met = share >= LEAST_PREDICTED_SHARE and tpot.median_log_error <= LARGEST_TPOT_MEDIAN
     print("  both bars met" if met else "  A BAR IS MISSED")
     return 0 if met else 1
+
+
+def score_offline(measured: Path, snapshot: Snapshot) -> bool:
+    """Score offline maximum throughputs; whether the bars are met, True if the file is not there."""
+    if not (measured / tensorrt_llm.FILE_NAME).is_file():
+        print(f"skipped: {tensorrt_llm.FILE_NAME} is not in {measured}")
+        return True
+    cases = tensorrt_llm.read_overview(measured, snapshot)
+    scored = ScoredThroughput(cases, predict_throughput(cases, snapshot))
+    print(
+        f"{tensorrt_llm.FILE_NAME}, offline maximum throughput; four constants per engine era fitted to its dense rows"
+    )
+    return all(
+        [
+            scored.bar("all", LARGEST_OFFLINE_MEDIAN, lambda _: True),
+            scored.bar(
+                "dense on NVLink",
+                LARGEST_NVLINK_MEDIAN,
+                lambda case: _dense(case, snapshot) and not _pcie(case, snapshot),
+            ),
+            scored.bar(
+                "PCIe parts, TP > 1",
+                LARGEST_PCIE_MEDIAN,
+                lambda case: case.cells["tp"] != "1" and _pcie(case, snapshot),
+            ),
+        ]
+    )
+
+
+def score_static_batches(measured: Path, snapshot: Snapshot) -> bool:
+    """Score static batches; whether the bar on measured parts is met, True if the file is not there."""
+    if not (measured / argonne.FILE_NAME).is_file():
+        print(f"skipped: {argonne.FILE_NAME} is not in {measured}")
+        return True
+    cases = argonne.read_static_batches(measured, snapshot)
+    scored = ScoredThroughput(cases, predict_throughput(cases, snapshot))
+    print(f"{argonne.FILE_NAME}, static batches of 2024; four constants per engine era fitted to the NVIDIA rows")
+    met = scored.bar(
+        "NVIDIA",
+        LARGEST_STATIC_MEDIAN,
+        lambda case: snapshot.accelerators[case.cells["accelerator"]].evidence is not Evidence.ESTIMATED,
+    )
+    for part in sorted({case.cells["accelerator"] for case in cases}):
+        scored.bar(part, None, partial(_is_on, part))
+    return met
+
+
+@dataclass(frozen=True)
+class ScoredThroughput:
+    """Throughputs, measured and predicted."""
+
+    cases: Sequence[ThroughputCase]
+    found: Sequence[Throughput]
+
+    def bar(self, name: str, largest_median: float | None, chosen: Callable[[ThroughputCase], bool]) -> bool:
+        """Print the agreement of the chosen cases; whether its median is within the bar."""
+        pairs = [pair for pair in zip(self.cases, self.found, strict=True) if chosen(pair[0])]
+        of_these = agreement(
+            [found.tokens_per_s for _, found in pairs], [case.measured_tokens_per_s for case, _ in pairs]
+        )
+        bar = "" if largest_median is None else f" (bar: median {largest_median})"
+        missed = of_these.cases - of_these.predicted
+        without = f", {missed} not predicted" if missed else ""
+        print(f"  {name:18s} {_describe(of_these)}{without}{bar}")
+        return largest_median is None or of_these.median_log_error <= largest_median
+
+
+def _is_on(part: str, case: ThroughputCase) -> bool:
+    return case.cells["accelerator"] == part
+
+
+def _dense(case: ThroughputCase, snapshot: Snapshot) -> bool:
+    return not snapshot.models[case.cells["model"]].experts
+
+
+def _pcie(case: ThroughputCase, snapshot: Snapshot) -> bool:
+    """Whether accelerators of the part reach each other over PCIe, bridged pairs included."""
+    kind = snapshot.accelerators[case.cells["accelerator"]].link.kind
+    return kind in (LinkKind.PCIE, LinkKind.NVLINK_BRIDGE, LinkKind.NONE)
 
 
 def _group(case: PredictionCase) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from catalog.engines import engine_of
 from catalog.errors import UnknownName
 from catalog.formats import formats_supported, resolve
 from catalog.models import Model
@@ -151,7 +152,7 @@ def _replica_row(
     return ReplicaRow(
         accelerator=accelerator,
         link=link if layout.tp > 1 else LinkKind.NONE,
-        p2p=link is not LinkKind.PCIE,
+        p2p=True,  # a deployment that runs was set up to; the planner takes it only where an offer states it
         stage_bytes_per_s=_stage_bytes_per_s(cells, accelerator, layout, domain),
         tp=layout.tp,
         pp=layout.pp,
@@ -161,7 +162,7 @@ def _replica_row(
         activations=formats[activations],
         kv=kv,
         experts=experts,
-        engine=snapshot.engines[cells["engine"]],
+        engine=engine_of(snapshot.engines, cells["engine"], cells.get("engine_version") or ""),
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 import catalog
-from catalog.engines import read_authored
+from catalog.engines import engine_of, read_authored
 
 DATA = Path(catalog.__file__).parent / "data"
 
@@ -17,13 +17,13 @@ def test_authored_engines_are_si() -> None:
     assert vllm.host_s == 0.037
     assert vllm.overhead_bytes == 2.5e9
     assert vllm.memory_fraction == 0.88
-    assert {"vllm", "trtllm", "sglang", "vllm-2024", "trtllm-2024"} == set(engines)
+    assert {"vllm", "trtllm", "sglang", "vllm-2024", "trtllm-0.14", "trtllm-2024"} == set(engines)
 
 
 def test_current_engines_differ_in_their_first_token_and_their_memory_only() -> None:
     engines = read_authored(DATA)
     first_token = {"host_s", "own_prefill_factor", "extra_steps", "burst_share", "memory_fraction", "cache_fraction"}
-    names = {"id", "label", "library", "versions", "source", "notes"}
+    names = {"id", "label", "library", "first_version", "source", "notes"}
     same = [engines[name].model_dump(exclude=first_token | names) for name in ("vllm", "trtllm", "sglang")]
     assert same[0] == same[1] == same[2]
 
@@ -37,7 +37,7 @@ def test_the_cache_of_tensorrt_llm_takes_a_share_of_what_is_free_the_others_all_
 
 def test_older_eras_pay_per_layer() -> None:
     engines = read_authored(DATA)
-    assert engines["vllm-2024"].layer_s == pytest.approx(19.04e-6)
+    assert engines["vllm-2024"].layer_s == pytest.approx(33e-6)
     assert engines["vllm-2024"].step_s > engines["vllm"].step_s
 
 
@@ -45,3 +45,28 @@ def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "engines.yaml").write_text("mine: {label: x, stepp_ms: 1}\n", encoding="utf-8")
     with pytest.raises(ValidationError, match="stepp_s"):
         read_authored(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "era"),
+    [
+        ("vllm", "", "vllm"),
+        ("vllm", "0.5.3.post1", "vllm-2024"),
+        ("vllm", "v0.12.0", "vllm"),
+        ("vllm-2024", "0.12", "vllm"),
+        ("vllm-2024", "", "vllm-2024"),
+        ("trtllm", "0.9.0", "trtllm-2024"),
+        ("trtllm", "0.15.0", "trtllm-0.14"),
+        ("trtllm", "0.20", "trtllm"),
+        ("trtllm", "1.2-1.3 (perf-overview in developer-guide)", "trtllm"),
+        ("sglang", "0.4", "sglang"),
+        ("sglang", "nightly", "sglang"),
+    ],
+)
+def test_a_version_belongs_to_the_era_that_had_begun(name: str, version: str, era: str) -> None:
+    assert engine_of(read_authored(DATA), name, version).id == era
+
+
+def test_an_unknown_engine_is_not_guessed() -> None:
+    with pytest.raises(KeyError):
+        engine_of(read_authored(DATA), "vlm", "0.5")

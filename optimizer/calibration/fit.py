@@ -1,0 +1,195 @@
+"""Fit the constants of one engine era to published runs: `python -m optimizer.calibration.fit MEASURED ERA`.
+
+Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model. The fit minimises
+
+    Σ_runs ρ(ln(predicted/measured)) + Σ_constants (ln(constant/prior)/width)²
+
+with ρ the soft absolute value. Its error is printed leave-one-model-out: each model is predicted by constants fitted to
+the others. SciPy is a development dependency.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from catalog.engines import Engine, engine_of
+from catalog.parts import Evidence, LinkKind
+from catalog.read import Snapshot, load
+from optimizer.calibration import argonne, silicon, tensorrt_llm
+from optimizer.calibration.silicon import PredictionCase
+from optimizer.calibration.throughput import ThroughputCase, predict_throughput
+from optimizer.predict.file import PredictStatus, predict_rows
+
+Floats = NDArray[np.float64]
+
+# Priors of the constants, and how far from them a fit goes: a standard deviation of the logarithm.
+PRIORS = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s": (10e-6, 0.7), "layer_s": (5e-6, 1.0)}
+# Errors beyond this count by their size, not its square: noise of releases and mislabelled rows.
+SOFT_ERROR = 0.1
+ROUNDS = 4
+# A constant that is 0 starts from here, for its logarithm is fitted.
+LEAST_S = 1e-7
+SLOPE_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Measured runs of one era: closed loops by their TPOT, the others by their output tokens/s."""
+
+    closed: tuple[PredictionCase, ...]
+    throughput: tuple[ThroughputCase, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The model of every run, closed loops first."""
+        return (*(case.model for case in self.closed), *(case.cells["model"] for case in self.throughput))
+
+    def only(self, model: str) -> Runs:
+        """The runs of one model."""
+        return Runs(
+            tuple(case for case in self.closed if case.model == model),
+            tuple(case for case in self.throughput if case.cells["model"] == model),
+        )
+
+
+@dataclass(frozen=True)
+class EngineFit:
+    """Fitted constants, and |ln(predicted/measured)| of every run that was left out with its model."""
+
+    constants: dict[str, float]
+    left_out: dict[str, list[float]]
+
+
+def runs_of(era: str, measured: Path, snapshot: Snapshot) -> Runs:
+    """The runs of an engine era in the published files that tell of the engine.
+
+    Experts and collectives over PCIe have constants of their own, whose errors the engine's must not make good.
+    """
+    published = (
+        *tensorrt_llm.read_overview(measured, snapshot),
+        *argonne.read_static_batches(measured, snapshot),
+    )
+    return Runs(
+        tuple(case for case in silicon.read_silicon(measured) if _tells(case.cells, era, snapshot)),
+        tuple(case for case in published if _tells(case.cells, era, snapshot)),
+    )
+
+
+def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
+    own = engine_of(snapshot.engines, cells["engine"], cells.get("engine_version", "")).id == era
+    part = snapshot.accelerators[cells["accelerator"]]
+    over_pcie = int(cells["tp"]) > 1 and part.link.kind in (LinkKind.PCIE, LinkKind.NVLINK_BRIDGE, LinkKind.NONE)
+    dense = not snapshot.models[cells["model"]].experts
+    return own and dense and not over_pcie and part.evidence is not Evidence.ESTIMATED
+
+
+def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
+    """Fit the era's constants to all runs, and to all but each model's.
+
+    Predictions are linearised in the logarithms of the constants, first around
+    the engine's present constants, then around the last fit; ROUNDS of that settle it. The
+    fits without one model start from the linearisation of the last round, and their errors are evaluated in full.
+    """
+    engine = snapshot.engines[era]
+    logs = np.log([max(getattr(engine, name), LEAST_S) for name in PRIORS])
+    for _ in range(ROUNDS):
+        around = logs
+        errors, slopes = _linearised(era, runs, snapshot, around)
+        logs = _minimum(errors, slopes, around)
+    models = np.array(runs.models)
+    left_out = {}
+    for model in sorted(set(runs.models)):
+        rest = models != model
+        if rest.any():
+            constants = _constants(_minimum(errors[rest], slopes[rest], around))
+            own = runs.only(model)
+            left_out[model] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
+    return EngineFit(_constants(logs), left_out)
+
+
+def with_engine(snapshot: Snapshot, era: str, constants: dict[str, float]) -> Snapshot:
+    """The snapshot with other constants of one engine."""
+    engine: Engine = snapshot.engines[era].model_copy(update=constants)
+    return snapshot.model_copy(update={"engines": {**snapshot.engines, era: engine}})
+
+
+def log_errors(runs: Runs, snapshot: Snapshot) -> list[float]:
+    """ln(predicted/measured) time of every run that can be predicted."""
+    return [error for error in _errors(runs, snapshot) if error is not None]
+
+
+def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
+    """As `log_errors`, None for a run that cannot be predicted."""
+    errors: list[float | None] = []
+    for case, row in zip(runs.closed, predict_rows([case.cells for case in runs.closed], snapshot), strict=True):
+        predicted = row.status is PredictStatus.OK
+        errors.append(log(float(row.figures["tpot_mean_s"]) / case.measured_tpot_s) if predicted else None)
+    for run, found in zip(runs.throughput, predict_throughput(runs.throughput, snapshot), strict=True):
+        rate = found.tokens_per_s
+        errors.append(None if rate is None else log(run.measured_tokens_per_s / rate))
+    return errors
+
+
+def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats) -> tuple[Floats, Floats]:
+    """Errors at the constants, (R,), and their slopes, (R, constants); a run that is not predicted has none of both."""
+    at = np.array(_errors(runs, with_engine(snapshot, era, _constants(logs))), dtype=np.float64)
+    slopes = np.zeros((len(at), len(logs)))
+    for column in range(len(logs)):
+        moved = logs.copy()
+        moved[column] += SLOPE_STEP
+        other = np.array(_errors(runs, with_engine(snapshot, era, _constants(moved))), dtype=np.float64)
+        slopes[:, column] = (other - at) / SLOPE_STEP
+    unknown = np.isnan(at) | np.isnan(slopes).any(axis=1)
+    return np.where(unknown, 0.0, at), np.where(unknown[:, None], 0.0, slopes)
+
+
+def _minimum(errors: Floats, slopes: Floats, around: Floats) -> Floats:
+    """Logarithms of the constants that minimise the objective of the linearised predictions."""
+    priors = np.log([prior for prior, _ in PRIORS.values()])
+    widths = np.array([width for _, width in PRIORS.values()])
+
+    def residuals(logs: Floats) -> Floats:
+        size = (errors + slopes @ (logs - around)) / SOFT_ERROR
+        # squared, this is the soft absolute value 2(√(1 + z²) − 1)
+        soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
+        return np.concatenate([soft, (logs - priors) / widths])
+
+    found: Floats = least_squares(residuals, around).x
+    return found
+
+
+def _constants(logs: Floats) -> dict[str, float]:
+    return {name: float(np.exp(value)) for name, value in zip(PRIORS, logs, strict=True)}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the constants of an era and the error of the runs that were left out."""
+    measured, era = arguments
+    snapshot = load()
+    runs = runs_of(era, Path(measured), snapshot)
+    if not runs.models:
+        print(f"no published run is of {era}", file=sys.stderr)
+        return 2
+    before = [abs(error) for error in log_errors(runs, snapshot)]
+    fit = fit_engine(era, runs, snapshot)
+    print(f"{era}: {len(runs.closed)} closed loops, {len(runs.throughput)} batches; {len(PRIORS)} constants")
+    for name, value in fit.constants.items():
+        print(f"  {name:13s} {value:.4g}")
+    after = [error for errors in fit.left_out.values() for error in errors]
+    print(f"  median |ln(predicted/measured)|: {median(before):.3f} before, {median(after):.3f} leave-one-model-out")
+    for model, errors in fit.left_out.items():
+        print(f"  {model:18s} {median(errors):.3f}  {len(errors)} runs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
