@@ -67,6 +67,12 @@ class PredictionCase:
     measured_tpot_s: float
 
     @property
+    def measured_tokens_per_s(self) -> float:
+        """Output tokens/s of all clients, which follows from their times: a client has one request at a time."""
+        cycle_s = self.measured_ttft_s + self.output_tokens * self.measured_tpot_s
+        return self.concurrency * self.output_tokens / cycle_s
+
+    @property
     def cells(self) -> dict[str, str]:
         """The row as a case file holds it."""
         return {name: str(value) for name, value in asdict(self).items()}

@@ -15,11 +15,11 @@ def test_a_process_reads_the_catalog_once() -> None:
 
 
 def test_loading_takes_at_most_60_ms() -> None:
-    # the best of a few: other work on the machine only adds
+    # processor time, and the best of a few: other work on the machine only adds
     def once() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         parse_snapshot((DATA_DIR / SNAPSHOT_NAME).read_bytes())
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(once() for _ in range(5)) <= LOAD_LIMIT_S
 

@@ -5,6 +5,7 @@ import pytest
 from catalog.read import load
 from optimizer.calibration.score import main, score_silicon
 from optimizer.calibration.silicon import PredictionCase
+from optimizer.predict.file import predict_rows
 
 
 def case(name: str, measured_tpot_s: float, **changes: object) -> PredictionCase:
@@ -27,14 +28,20 @@ def test_a_directory_without_the_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no such file" in capsys.readouterr().err
 
 
-def test_a_good_prediction_meets_the_bars_and_a_bad_one_does_not(capsys: pytest.CaptureFixture[str]) -> None:
-    assert score_silicon([case("near", 0.009)], load()) in (0, 1)
-    predicted = float(capsys.readouterr().out.split("bias ")[1].split(",")[0])
-    exact = 0.009 * 2.718281828**predicted
-    assert score_silicon([case("exact", exact)], load()) == 0
-    assert "both bars met" in capsys.readouterr().out
-    assert score_silicon([case("off", 3 * exact)], load()) == 1
+def test_good_predictions_meet_the_bars_and_bad_ones_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = predict_rows([case("any", 0.009).cells], load())
+    exact, ttft = float(row.figures["tpot_mean_s"]), float(row.figures["ttft_mean_s"])
+    outside = 3.0 * float(row.figures["tpot_mean_s_high"])
+    good = [case(str(number), exact, measured_ttft_s=ttft) for number in range(9)]
+    assert score_silicon([*good, case("outside", outside, measured_ttft_s=ttft)], load()) == 0
+    assert "every bar met" in capsys.readouterr().out
+    # an interval that covers every run is too wide
+    assert score_silicon([*good, case("exact", exact, measured_ttft_s=ttft)], load()) == 1
+    assert "100.0% (bar 85% to 95%)" in capsys.readouterr().out
+    assert score_silicon([case("off", 3.0 * exact, measured_ttft_s=ttft)], load()) == 1
     assert "A BAR IS MISSED" in capsys.readouterr().out
+    late = [case(str(number), exact, measured_ttft_s=2.0 * ttft) for number in range(9)]
+    assert score_silicon([*late, case("outside", outside, measured_ttft_s=2.0 * ttft)], load()) == 1
 
 
 def test_rows_that_are_not_predicted_are_listed_and_count(capsys: pytest.CaptureFixture[str]) -> None:
