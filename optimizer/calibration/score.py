@@ -18,6 +18,7 @@ from pathlib import Path
 from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot, load
 from optimizer.calibration import argonne, tensorrt_llm
+from optimizer.calibration.decisions import decide
 from optimizer.calibration.kernels import kernel_agreements
 from optimizer.calibration.silicon import FILE_NAME, Agreement, PredictionCase, agreement, read_silicon
 from optimizer.calibration.throughput import Throughput, ThroughputCase, predict_throughput
@@ -29,6 +30,7 @@ LARGEST_TTFT_MEDIAN = 0.30
 LARGEST_RATE_MEDIAN = 0.08
 LEAST_PREDICTED_SHARE = 0.98
 LEAST_COVERED, MOST_COVERED = 0.85, 0.95
+LEAST_MET_AT_POINT, LEAST_MET_AT_RISK, LARGEST_REGRET = 0.75, 0.90, 0.05
 LARGEST_OFFLINE_MEDIAN = 0.13
 LARGEST_NVLINK_MEDIAN = 0.08
 LARGEST_PCIE_MEDIAN = 0.25
@@ -46,7 +48,9 @@ def main(arguments: Sequence[str]) -> int:
     if not (measured / FILE_NAME).is_file():
         print(f"{measured / FILE_NAME}: no such file", file=sys.stderr)
         return 2
-    met = score_silicon(read_silicon(measured), snapshot) == 0
+    runs = read_silicon(measured)
+    met = score_silicon(runs, snapshot) == 0
+    met &= score_decisions(runs, snapshot)
     met &= score_offline(measured, snapshot)
     met &= score_static_batches(measured, snapshot)
     return 0 if met else 1
@@ -94,6 +98,28 @@ def score_silicon(cases: Sequence[PredictionCase], snapshot: Snapshot) -> int:
     )
     print("  every bar met" if met else "  A BAR IS MISSED")
     return 0 if met else 1
+
+
+def score_decisions(cases: Sequence[PredictionCase], snapshot: Snapshot) -> bool:
+    """Score what is chosen by prediction, at the point prediction and at risk 0.1; whether every bar is met."""
+    rows = predict_rows([case.cells for case in cases], snapshot)
+    point, safe = (decide(cases, rows, snapshot, risk) for risk in (0.5, 0.1))
+    print(
+        "choosing by prediction: least $/M tokens within a TPOT limit, per model and lengths, at neocloud list prices"
+    )
+    for found, least_met in ((point, LEAST_MET_AT_POINT), (safe, LEAST_MET_AT_RISK)):
+        made = sum(choice.chosen is not None for choice in found.choices)
+        low, high = found.met_interval
+        cheap, dear = found.regret_interval
+        print(
+            f"  risk {found.risk}: {made} of {len(found.choices)} limits had a choice; "
+            f"{found.met:.0%} met ({low:.0%} to {high:.0%}; bar {least_met:.0%}); "
+            f"regret of those {found.regret:.1%} ({cheap:.1%} to {dear:.1%})"
+        )
+    print(f"  regret bar {LARGEST_REGRET:.0%} at the point prediction; what safety costs is the difference")
+    met = point.met >= LEAST_MET_AT_POINT and safe.met >= LEAST_MET_AT_RISK and point.regret <= LARGEST_REGRET
+    print("  every bar met" if met else "  A BAR IS MISSED")
+    return met
 
 
 def score_offline(measured: Path, snapshot: Snapshot) -> bool:
