@@ -38,12 +38,19 @@ class FileError(CatalogError):
         allowed: str | None = None,
         fix: str | None = None,
     ) -> None:
-        self.problem = f"{where}: {key}: {what}" if key else f"{where}: {what}"
-        self.read = read
+        self.problem = _printable(f"{where}: {key}: {what}" if key else f"{where}: {what}")
+        self.read = None if read is None else _printable(read)
         self.allowed = allowed
         self.fix = fix
-        notes = (("read", read), ("allowed", allowed), ("did you mean", fix))
-        super().__init__("\n".join([self.problem, *(f"    {name}: {text}" for name, text in notes if text is not None)]))
+        notes = (("read", self.read), ("allowed", allowed), ("did you mean", fix))
+        super().__init__(
+            "\n".join([self.problem, *(f"    {name}: {text}" for name, text in notes if text is not None)])
+        )
+
+
+def _printable(text: str) -> str:
+    """Return `text` with its control characters escaped: safe to print whatever a file held."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ def _inventory(inventory: Inventory) -> str:
             ("providers", inventory.providers),
             ("regions", inventory.regions),
             ("accelerators", inventory.accelerators),
+            ("custom", inventory.custom_accelerators),
             ("without", inventory.exclude_offers),
         )
         if names

@@ -16,6 +16,7 @@ UNITS: dict[str, tuple[str, Decimal]] = {
     "GB/s": ("bytes/s", Decimal(10) ** 9),
     "TB/s": ("bytes/s", Decimal(10) ** 12),
     "PB/s": ("bytes/s", Decimal(10) ** 15),
+    "Gbit/s": ("bytes/s", Decimal(10) ** 9 / 8),
     "TFLOP/s": ("FLOP/s", Decimal(10) ** 12),
     "W": ("watts", Decimal(1)),
     "kW": ("watts", Decimal(10) ** 3),

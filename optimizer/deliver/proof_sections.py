@@ -52,12 +52,14 @@ def _ledger(search: SearchOut) -> str:
 
 def _scope(scope: Scope) -> str:
     admitted = ("estimated parts", scope.estimated_parts), ("undated prices", scope.undated)
+    custom = [f"custom {', '.join(scope.custom_parts)}"] if scope.custom_parts else []
     return ", ".join(
         [
             " or ".join(scope.engines),
             f"{' or '.join(scope.formats) or 'no'} weights",
             f"{scope.pools} pools",
-            *(f"{'with' if allowed else 'no'} {what}" for what, allowed in admitted),
+            *custom,
+            *(f"{'with' if allowed else 'no other' if custom else 'no'} {what}" for what, allowed in admitted),
         ]
     )
 
