@@ -55,6 +55,7 @@ _GEMMA3 = Family(
         "vocab_size": 262_208,
         "max_position_embeddings": 131_072,
         "sliding_window": 4096,
+        "sliding_window_pattern": 6,
     },
 )
 

@@ -44,6 +44,8 @@ def experts_in_every_nth_layer(config: Fields, layers: int) -> FeedForward:
     step = config.optional_count("decoder_sparse_step", layers) or 1
     plain = _layer_numbers(config, "mlp_only_layers", layers)
     sparse = sum(1 for layer in range(layers) if layer not in plain and (layer + 1) % step == 0)
+    if not sparse:
+        raise config.error("mlp_only_layers", "leaves no layer with experts", allowed=f"fewer than {layers} layers")
     width = config.count("moe_intermediate_size", WIDEST_FEED_FORWARD)
     shared = config.optional_count("shared_expert_intermediate_size", WIDEST_FEED_FORWARD, least=0) or 0
     if shared % width:

@@ -50,7 +50,7 @@ def all_but_each_nth(period: int, key: str | None = None) -> WindowRule:
     """Make the rule of Gemma and gpt-oss: each n-th layer is full; `key` may state another n than `period`."""
 
     def windows(config: Fields, layers: int) -> Windows:
-        stated = config.optional_count(key, LONGEST_CONTEXT) if key else None
+        stated = config.optional_count(key, LONGEST_CONTEXT) if key and "layer_types" not in config else None
         return _windows(config, layers - layers // (stated or period))
 
     return windows
