@@ -113,7 +113,9 @@ class Fields:
 
     def quantity(self, key: str, dimension: str) -> Decimal:
         """Return the number with a unit under `key`, in SI units of `dimension`, exactly."""
-        return quantity(self.text(key), dimension, f"{self.source.where(key)}: {self._joined(key)}")
+        value = self._values.get(key)
+        stated = self.text(key) if value is None or isinstance(value, str) else value
+        return quantity(stated, dimension, f"{self.source.where(key)}: {self._joined(key)}")
 
     def error(self, key: str, what: str, *, allowed: str | None = None, fix: str | None = None) -> FileError:
         """Return the error that `what` is wrong with the value under `key`."""

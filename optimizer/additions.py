@@ -73,8 +73,9 @@ class Additions:
         try:
             path = fetch_config(written)
         except HubError as error:
-            likely = (f"./{written}",) if (self._beside / written).is_dir() else nearest(written, known, count=1)
-            raise ValueProblem(str(error), read=written, fix=next(iter(likely), None)) from None
+            likely = (f"./{written}",) if (self._beside / written).is_dir() else nearest(written, known, count=2)
+            names = dict.fromkeys(known.get(name, name) for name in likely)
+            raise ValueProblem(str(error), read=written, fix=" or ".join(names) or None) from None
         return self._add_model(path, written)
 
     def _add_model(self, path: Path, written: str) -> Brought:

@@ -64,8 +64,8 @@ def _name(offer: Fields, key: str) -> str:
 
 
 def _price(offer: Fields) -> int:
-    text = offer.text("price")
-    stated = _PRICE.fullmatch(text)
+    text = offer.value("price")
+    stated = _PRICE.fullmatch(text) if isinstance(text, str) else None
     if stated is None or Decimal(stated[1]) == 0:
         raise offer.error("price", "not a price", allowed="dollars of one instance, as $19.90/h")
     return int(Decimal(stated[1]) * MICRO_DOLLARS)

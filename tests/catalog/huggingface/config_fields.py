@@ -49,6 +49,8 @@ def config_of(model: Model) -> dict[str, Any]:
         fields |= {name: getattr(model, name) for name in ranks} | {"q_lora_rank": model.q_lora_rank or None}
     else:
         fields["head_dim"] = model.head_dim
+    if model_type == "gemma3_text":
+        fields["sliding_window_pattern"] = 6
     return fields | _experts(model, model_type) | _format(model)
 
 
