@@ -22,6 +22,9 @@ UNITS: dict[str, tuple[str, Decimal]] = {
     "kW": ("watts", Decimal(10) ** 3),
 }
 
+# no quantity of hardware needs more in any of the units
+_MOST_DIGITS = 12
+
 
 def quantity(text: object, dimension: str, where: str) -> Decimal:
     """Return `text` ("3.35 TB/s") in SI units of `dimension`, exactly.
@@ -38,6 +41,8 @@ def quantity(text: object, dimension: str, where: str) -> Decimal:
         raise CatalogError(f"{where}: {parts[0]!r} is not a number") from None
     if not number.is_finite() or number <= 0:
         raise CatalogError(f"{where}: {text!r} must be positive and finite")
+    if abs(number.adjusted()) > _MOST_DIGITS:
+        raise CatalogError(f"{where}: {text!r} is out of all bounds")
     return number * UNITS[parts[1]][1]
 
 

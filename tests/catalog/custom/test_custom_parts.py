@@ -1,10 +1,14 @@
 """Parts of the user's own: what they become, and what is wrong with bad ones."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catalog.custom import CustomParts, read_custom_parts
 from catalog.errors import CatalogError
@@ -157,6 +161,26 @@ def test_what_is_no_file_of_parts_is_refused(read: Read, text: str, said: str) -
     with pytest.raises(CatalogError) as error:
         read(text=text)
     assert said in str(error.value)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())))
+def test_any_value_of_any_key_is_read_or_refused(
+    snapshot: Snapshot, tmp_path: Path, data: st.DataObject, value: object
+) -> None:
+    content = yaml.safe_load(PART)
+    place = content
+    while isinstance(place, dict | list) and place:
+        inside, key = place, data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        place = inside[key]
+        if data.draw(st.booleans()):
+            break
+    inside[key] = value
+    path = tmp_path / "parts.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with suppress(CatalogError):  # whatever else is raised is a bug
+        custom = read_custom_parts(path, "parts.yaml", snapshot)
+        assert set(custom.parts) == {offer.accelerator for offer in custom.offers.values()}
 
 
 def test_a_file_that_is_not_there(snapshot: Snapshot, tmp_path: Path) -> None:
