@@ -32,6 +32,10 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys, in the file's order."""
+        return tuple(self._values)
+
     def value(self, key: str) -> object:
         """Return what stands under `key`; None where that is nothing or null."""
         return self._values.get(key)
@@ -61,7 +65,7 @@ class Fields:
 
     def count(self, key: str, most: int, *, least: int = 1) -> int:
         """Return the whole number from `least` to `most` under `key`, or its default."""
-        if key not in self and key in self.defaults:
+        if key not in self._values and key in self.defaults:
             self.taken.append(f"{key} {self.defaults[key]}")
             return self.defaults[key]
         if key not in self:
@@ -70,8 +74,10 @@ class Fields:
         return self._whole(key, least, most)
 
     def optional_count(self, key: str, most: int, *, least: int = 1) -> int | None:
-        """As `count`, but None for a key that is absent or null and has no default."""
-        return self.count(key, most, least=least) if key in self or key in self.defaults else None
+        """As `count`, but None for a key that is null, or that is absent and has no default."""
+        if key in self or (key not in self._values and key in self.defaults):
+            return self.count(key, most, least=least)
+        return None
 
     def count_of(self, keys: Sequence[str], most: int) -> int:
         """Return the number that several spellings name; they must agree."""

@@ -7,11 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from catalog.fields import Fields
-from catalog.huggingface.attention import AttentionShape, latent, shared_heads
+from catalog.huggingface.attention import (
+    AttentionShape,
+    any_heads,
+    latent,
+    shared_heads,
+    shared_heads_of_stated_width,
+)
 from catalog.huggingface.feed_forward import (
     FeedForward,
     dense,
     experts_after_dense_layers,
+    experts_beside_a_shared_one,
     experts_in_every_layer,
     experts_in_every_nth_layer,
 )
@@ -41,11 +48,21 @@ class Family:
     defaults: Mapping[str, int] = field(default_factory=dict)
 
 
-_QWEN2 = Family(windows=layers_from_the_window_layer_on, qkv_bias=True, may_state_bias=False)
-_QWEN3 = Family(windows=layers_from_the_window_layer_on, defaults={"head_dim": 128})
-_QWEN3_EXPERTS = Family(feed_forward=experts_in_every_nth_layer, windows=layers_from_the_window_layer_on)
+_QWEN_WINDOW = {"sliding_window": 4096, "max_window_layers": 28}
+_QWEN3 = Family(
+    attention=shared_heads_of_stated_width,
+    windows=layers_from_the_window_layer_on,
+    defaults={"head_dim": 128} | _QWEN_WINDOW,
+)
+_QWEN3_EXPERTS = Family(
+    attention=shared_heads_of_stated_width,
+    feed_forward=experts_in_every_nth_layer,
+    windows=layers_from_the_window_layer_on,
+    defaults=_QWEN_WINDOW,
+)
 _DEEPSEEK = Family(attention=latent, feed_forward=experts_after_dense_layers)
 _GEMMA3 = Family(
+    attention=shared_heads_of_stated_width,
     windows=all_but_each_nth(6, "sliding_window_pattern"),
     tied=True,
     defaults={
@@ -60,16 +77,18 @@ _GEMMA3 = Family(
 )
 
 FAMILIES: Mapping[str, Family] = {
-    "llama": Family(),
-    "mistral": Family(windows=every_layer, may_state_bias=False),
-    "ministral": Family(windows=every_layer, may_state_bias=False),
+    "llama": Family(attention=any_heads),
+    "mistral": Family(windows=every_layer, may_state_bias=False, defaults={"sliding_window": 4096}),
     "mixtral": Family(feed_forward=experts_in_every_layer, windows=every_layer, may_state_bias=False),
-    "qwen2": _QWEN2,
+    "qwen2": Family(
+        windows=layers_from_the_window_layer_on, qkv_bias=True, may_state_bias=False, defaults=_QWEN_WINDOW
+    ),
     "qwen2_moe": Family(
-        feed_forward=experts_in_every_nth_layer,
+        feed_forward=experts_beside_a_shared_one,
         windows=layers_from_the_window_layer_on,
         qkv_bias=True,
         may_state_bias=False,
+        defaults=_QWEN_WINDOW,
     ),
     "qwen3": _QWEN3,
     "qwen3_vl_text": _QWEN3,
@@ -78,16 +97,22 @@ FAMILIES: Mapping[str, Family] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
     "kimi_k2": _DEEPSEEK,
-    "gemma2": Family(windows=all_but_each_nth(2), tied=True, defaults={"head_dim": 256, "sliding_window": 4096}),
+    "gemma2": Family(
+        attention=shared_heads_of_stated_width,
+        windows=all_but_each_nth(2),
+        tied=True,
+        defaults={"head_dim": 256, "sliding_window": 4096},
+    ),
     "gemma3_text": _GEMMA3,
-    "phi3": Family(windows=every_layer, may_state_bias=False),
+    "phi3": Family(attention=any_heads, windows=every_layer, may_state_bias=False),
     "gpt_oss": Family(
+        attention=shared_heads_of_stated_width,
         feed_forward=experts_in_every_layer,
         windows=all_but_each_nth(2),
         qkv_bias=True,
         defaults={"head_dim": 64, "sliding_window": 128},
     ),
-    "glm4_moe": Family(feed_forward=experts_after_dense_layers),
+    "glm4_moe": Family(attention=shared_heads_of_stated_width, feed_forward=experts_after_dense_layers),
 }
 """Families that are counted, by `model_type`."""
 

@@ -1,6 +1,6 @@
 """The feed-forward layers of a config: dense blocks, routed experts, shared experts, and which layers have which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.fields import Fields
 
@@ -36,31 +36,33 @@ def experts_in_every_layer(config: Fields, layers: int) -> FeedForward:
 
 
 def experts_in_every_nth_layer(config: Fields, layers: int) -> FeedForward:
-    """Return the experts of Qwen: in each `decoder_sparse_step`-th layer but those of `mlp_only_layers`.
-
-    One shared expert that is n times as wide as a routed one counts as n.
-    """
+    """Return the experts of Qwen3: in each `decoder_sparse_step`-th layer but those of `mlp_only_layers`."""
     experts, active = _routed(config, ("num_experts", "num_local_experts"))
     step = config.optional_count("decoder_sparse_step", layers) or 1
     plain = _layer_numbers(config, "mlp_only_layers", layers)
     sparse = sum(1 for layer in range(layers) if layer not in plain and (layer + 1) % step == 0)
     if not sparse:
         raise config.error("mlp_only_layers", "leaves no layer with experts", allowed=f"fewer than {layers} layers")
-    width = config.count("moe_intermediate_size", WIDEST_FEED_FORWARD)
-    shared = config.optional_count("shared_expert_intermediate_size", WIDEST_FEED_FORWARD, least=0) or 0
-    if shared % width:
-        allowed = f"a multiple of moe_intermediate_size {width}"
-        nearest = f"{max(1, round(shared / width)) * width}"
-        raise config.error("shared_expert_intermediate_size", "cannot be counted", allowed=allowed, fix=nearest)
     return FeedForward(
         ffn=config.count("intermediate_size", WIDEST_FEED_FORWARD),
         dense_layers=layers - sparse,
         expert_layers=sparse,
         experts=experts,
         active_experts=active,
-        shared_experts=shared // width,
-        expert_ffn=width,
+        expert_ffn=config.count("moe_intermediate_size", WIDEST_FEED_FORWARD),
     )
+
+
+def experts_beside_a_shared_one(config: Fields, layers: int) -> FeedForward:
+    """Return the experts of Qwen2; its one shared expert, n times as wide as a routed one, counts as n."""
+    routed = experts_in_every_nth_layer(config, layers)
+    width = routed.expert_ffn
+    shared = config.count("shared_expert_intermediate_size", WIDEST_FEED_FORWARD)
+    if shared % width:
+        allowed = f"a multiple of moe_intermediate_size {width}"
+        nearest = f"{max(1, round(shared / width)) * width}"
+        raise config.error("shared_expert_intermediate_size", "cannot be counted", allowed=allowed, fix=nearest)
+    return replace(routed, shared_experts=shared // width)
 
 
 def experts_after_dense_layers(config: Fields, layers: int) -> FeedForward:
@@ -77,7 +79,7 @@ def experts_after_dense_layers(config: Fields, layers: int) -> FeedForward:
         expert_layers=sparse,
         experts=experts,
         active_experts=active,
-        shared_experts=config.optional_count("n_shared_experts", MOST_EXPERTS, least=0) or 0,
+        shared_experts=config.count("n_shared_experts", MOST_EXPERTS, least=0),
         expert_ffn=config.count("moe_intermediate_size", WIDEST_FEED_FORWARD),
     )
 

@@ -18,6 +18,7 @@ MOST_LAYERS = 1000
 WIDEST_HIDDEN = 10**6
 LARGEST_VOCABULARY = 10**7
 MOST_PARAMETERS = 10**14
+YARN = "yarn"
 MODELOPT_NAME = "hf_quant_config.json"
 
 
@@ -97,7 +98,6 @@ def _architecture(language: Fields, config: Fields, family: Family, family_name:
     windows = family.windows(language, layers)
     # a window as long as the context hides nothing
     windows = windows if windows.window < context else Windows()
-    tied = language if "tie_word_embeddings" in language else config
     return Architecture(
         id=name,
         hf_id="",
@@ -110,16 +110,27 @@ def _architecture(language: Fields, config: Fields, family: Family, family_name:
         vocab=language.count("vocab_size", LARGEST_VOCABULARY),
         **asdict(windows),
         qkv_bias=language.flag("attention_bias", family.qkv_bias) if family.may_state_bias else family.qkv_bias,
-        tied_embeddings=tied.flag("tie_word_embeddings", family.tied),
+        tied_embeddings=_tied(language, config, family),
         max_context=context,
     )
+
+
+def _tied(language: Fields, config: Fields, family: Family) -> bool:
+    """Return whether input and output share one token table; the family's default is noted as taken."""
+    for place in (language, config):
+        if "tie_word_embeddings" in place:
+            return place.flag("tie_word_embeddings", family.tied)
+    language.taken.append(f"tie_word_embeddings {str(family.tied).lower()}")
+    return family.tied
 
 
 def _context(config: Fields) -> int:
     """Return the longest sequence: `max_position_embeddings`, or what YaRN stretches the original length to."""
     stated = config.count("max_position_embeddings", LONGEST_CONTEXT)
     rope = config.section("rope_scaling") or config.section("rope_parameters")
-    if rope is None or rope.value("rope_type") != "yarn" or "original_max_position_embeddings" not in rope:
+    if rope is None or YARN not in (rope.value("rope_type"), rope.value("type")):
+        return stated
+    if "original_max_position_embeddings" not in rope:
         return stated
     factor = rope.value("factor")
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor <= LONGEST_CONTEXT:

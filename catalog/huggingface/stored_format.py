@@ -10,8 +10,9 @@ from catalog.fields import Fields
 DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "bf16"}
 CAST = "float32"
 FP8_BLOCK = [128, 128]
-# scales per 128 weights, or per output channel, which is fewer
-INT4_GROUPS = (128, -1)
+# weights to a scale; -1 and null are a scale per output channel, which is fewer
+INT4_GROUPS = (128, -1, None)
+NVFP4_GROUPS = (16,)
 _BITS = 64
 
 
@@ -49,12 +50,12 @@ def _quantized(scheme: Fields) -> str:
     return _SCHEMES[scheme.name("quant_method", tuple(_SCHEMES))](scheme)
 
 
-def _fp8(scheme: Fields) -> str:
-    block = scheme.value("weight_block_size")
+def _fp8(scheme: Fields, block_key: str = "weight_block_size") -> str:
+    block = scheme.value(block_key)
     if block is None:
         return "fp8"
     if block != FP8_BLOCK:
-        raise scheme.error("weight_block_size", "other blocks cannot be counted", allowed=f"{FP8_BLOCK}, or none")
+        raise scheme.error(block_key, "other blocks cannot be counted", allowed=f"{FP8_BLOCK}, or none")
     return "fp8_block"
 
 
@@ -63,14 +64,14 @@ def _int4(scheme: Fields) -> str:
     bits = scheme.count("bits", _BITS)
     if bits != 4:
         raise scheme.error("bits", f"{bits}-bit weights alone cannot be counted", allowed="4", fix="4")
-    _int4_group(scheme)
+    _refuse_other_groups(scheme, INT4_GROUPS)
     return "int4"
 
 
-def _int4_group(scheme: Fields) -> None:
-    if scheme.value("group_size") not in (None, *INT4_GROUPS):
-        allowed = "128, or -1 for a scale per channel"
-        raise scheme.error("group_size", "scales of other groups cannot be counted", allowed=allowed, fix="128")
+def _refuse_other_groups(scheme: Fields, sizes: tuple[int | None, ...]) -> None:
+    if scheme.value("group_size") not in sizes:
+        allowed = " or ".join("null" if size is None else f"{size}" for size in sizes)
+        raise scheme.error("group_size", "scales of other groups cannot be counted", allowed=allowed, fix=f"{sizes[0]}")
 
 
 def _modelopt(scheme: Fields) -> str:
@@ -80,24 +81,27 @@ def _modelopt(scheme: Fields) -> str:
 def _compressed_tensors(scheme: Fields) -> str:
     """Return the format of compressed-tensors: one group of layers, with a scheme for weights and for activations."""
     groups = scheme.section("config_groups")
-    names = list(_mapping(scheme, "config_groups"))
-    if groups is None or len(names) != 1:
+    if groups is None or len(groups.keys()) != 1:
         raise scheme.error("config_groups", "several schemes in one model cannot be counted", allowed="one group")
-    group = groups.section(names[0])
+    (name,) = groups.keys()
+    group = groups.section(name)
     weights = None if group is None else group.section("weights")
     if group is None or weights is None:
-        raise groups.error(names[0], "weights are missing", allowed="weights: {num_bits, type, strategy}")
+        raise groups.error(name, "weights are missing", allowed="weights: {num_bits, type, strategy}")
     activations = group.section("input_activations")
     found = (_kind(weights), None if activations is None else _kind(activations))
     if found == ("float8", "float8"):
-        return "fp8_block" if weights.value("strategy") == "block" else "fp8"
+        return _fp8(weights, "block_structure")
+    if found == ("int8", "int8"):
+        return "int8"
     if found == ("int4", None):
-        _int4_group(weights)
-    stored = _COMPRESSED.get(found)
-    if stored is None:
-        allowed = "float8 with float8, int8 with int8, int4 alone, float4 with float4 activations"
-        raise groups.error(names[0], "this scheme cannot be counted", allowed=allowed)
-    return stored
+        _refuse_other_groups(weights, INT4_GROUPS)
+        return "int4"
+    if found == ("float4", "float4"):
+        _refuse_other_groups(weights, NVFP4_GROUPS)
+        return "nvfp4"
+    allowed = "float8 with float8, int8 with int8, int4 alone, float4 with float4 activations"
+    raise groups.error(name, "this scheme cannot be counted", allowed=allowed)
 
 
 def _kind(numbers: Fields) -> str:
@@ -105,16 +109,6 @@ def _kind(numbers: Fields) -> str:
     return f"{numbers.name('type', ('int', 'float'))}{numbers.count('num_bits', _BITS)}"
 
 
-def _mapping(fields: Fields, key: str) -> Mapping[str, object]:
-    value = fields.value(key)
-    return value if isinstance(value, dict) else {}
-
-
-_COMPRESSED: Mapping[tuple[str, str | None], str] = {
-    ("int8", "int8"): "int8",
-    ("int4", None): "int4",
-    ("float4", "float4"): "nvfp4",
-}
 _SCHEMES: Mapping[str, Callable[[Fields], str]] = {
     "fp8": _fp8,
     "fbgemm_fp8": lambda _: "fp8",

@@ -70,6 +70,7 @@ def refusal(read: Read, fixture: str, **changes: Any) -> str:
         ("qwen3_30b_a3b", {"mlp_only_layers": [48]}, ["mlp_only_layers: not a list of layers", "0 to 47"]),
         ("qwen3_30b_a3b", {"mlp_only_layers": list(range(48))}, ["mlp_only_layers: leaves no layer", "fewer than 48"]),
         ("qwen3_30b_a3b", {"decoder_sparse_step": 0}, ["decoder_sparse_step", "read: 0"]),
+        ("qwen2_57b_a14b", {"shared_expert_intermediate_size": None}, ["shared_expert_intermediate_size: this key"]),
         ("qwen2_57b_a14b", {"shared_expert_intermediate_size": 20000}, ["a multiple of", "did you mean: 20480"]),
         ("deepseek_v3", {"kv_lora_rank": None}, ["kv_lora_rank: this key is missing"]),
         ("deepseek_v3", {"v_head_dim": -128}, ["v_head_dim: out of range", "read: -128"]),
@@ -84,6 +85,9 @@ def refusal(read: Read, fixture: str, **changes: Any) -> str:
         ("gemma_3_27b", {"text_config": [1]}, ["text_config: keys and values are needed"]),
         ("gemma_3_27b", {"text_config": {"model_type": "gemma3_text"}}, ["text_config.num_hidden_layers: this key"]),
         ("gemma_3_27b", {"text_config": {"model_type": "gemma3n_text"}}, ["gemma3n_text cannot be counted"]),
+        ("deepseek_v3", {"n_shared_experts": None}, ["n_shared_experts: this key is missing"]),
+        ("qwen3_30b_a3b", {"head_dim": None}, ["head_dim: this key is missing"]),
+        ("mixtral_8x7b", {"num_key_value_heads": None}, ["num_key_value_heads: this key is missing"]),
         ("mistral_7b_v0_1", {"sliding_window": -1}, ["sliding_window: out of range", "read: -1"]),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ FLOAT4 = {"type": "float", "num_bits": 4, "group_size": 16}
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"),
         ({"quant_algo": "FP8"}, "fp8"),
         (compressed(FLOAT8, FLOAT8), "fp8"),
-        (compressed(FLOAT8 | {"strategy": "block"}, FLOAT8), "fp8_block"),
+        (compressed(FLOAT8 | {"block_structure": [128, 128]}, FLOAT8), "fp8_block"),
         (compressed(INT8, INT8), "int8"),
         (compressed(INT4), "int4"),
         (compressed(FLOAT4, FLOAT4), "nvfp4"),
@@ -66,6 +66,8 @@ def test_a_quantized_checkpoint_has_its_own_format(
         (compressed(INT8), "config_groups.group_0: this scheme cannot be counted"),
         (compressed(INT4 | {"group_size": 32}), "weights.group_size: scales of other groups"),
         (compressed(FLOAT8 | {"type": "complex"}, FLOAT8), "weights.type: not a value"),
+        (compressed(FLOAT8 | {"block_structure": [64, 64]}, FLOAT8), "weights.block_structure: other blocks"),
+        (compressed(FLOAT4 | {"group_size": 32}, FLOAT4), "weights.group_size: scales of other groups"),
     ],
 )
 def test_a_scheme_that_no_format_describes_is_refused(read: Read, scheme: dict[str, Any], said: str) -> None:
@@ -103,9 +105,12 @@ def test_the_file_of_modelopt_beside_a_config_states_the_format(
         ("mistral_7b_v0_1", {}, (4096, 32)),
         ("mistral_7b_v0_1", {"sliding_window": ...}, (0, 0)),
         ("mistral_7b_v0_1", {"sliding_window": 32768}, (0, 0)),
+        ("mistral_7b_v0_1", {"sliding_window": None}, (4096, 32)),
         ("qwen2_5_7b", {}, (0, 0)),
         ("qwen2_5_7b", {"use_sliding_window": True, "sliding_window": 4096, "max_window_layers": 20}, (4096, 8)),
         ("qwen2_5_7b", {"use_sliding_window": True, "sliding_window": 4096}, (0, 0)),
+        ("qwen2_5_7b", {"use_sliding_window": True, "sliding_window": None, "max_window_layers": 27}, (4096, 1)),
+        ("qwen2_5_7b", {"use_sliding_window": True, "sliding_window": ..., "max_window_layers": 27}, (0, 0)),
         ("gemma_2_9b", {}, (4096, 21)),
         ("gemma_3_1b", {}, (512, 22)),
         ("gemma_3_1b", {"sliding_window_pattern": 2}, (512, 13)),
@@ -119,10 +124,10 @@ def test_windows(read: Read, fixture: str, changes: dict[str, Any], windows: tup
 
 
 def test_yarn_stretches_the_context_where_the_original_is_stated(read: Read) -> None:
-    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
     assert read("qwen2_5_7b", max_position_embeddings=32768, rope_scaling=yarn).model.max_context == 131072
     assert read("gpt_oss_120b").model.max_context == 131072
-    linear = yarn | {"rope_type": "linear"}
+    linear = yarn | {"type": "linear"}
     assert read("qwen2_5_7b", max_position_embeddings=32768, rope_scaling=linear).model.max_context == 32768
 
 
@@ -138,6 +143,7 @@ def test_defaults_that_were_used_are_listed(read: Read) -> None:
         "max_position_embeddings 131072",
         "sliding_window_pattern 6",
         "vocab_size 262208",
+        "tie_word_embeddings true",
     )
     assert read("gemma_3_27b").language_part
     assert not read("gemma_3_1b").language_part
