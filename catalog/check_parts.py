@@ -108,8 +108,8 @@ def _links(part: Accelerator) -> Iterator[Finding]:
     if pair is not None and pair > total:
         yield error(Check.PHYSICS, part.id, f"one pair gets {pair:g} bytes/s, more than {total:g} to all peers")
     if link.kind is LinkKind.NVLINK:
-        limit = next(rate for name, rate in NVLINK_BYTES_PER_S.items() if name in part.architecture)
-        if total > limit:
+        limit = next((rate for name, rate in NVLINK_BYTES_PER_S.items() if name in part.architecture), None)
+        if limit is not None and total > limit:
             yield error(
                 Check.PHYSICS, part.id, f"NVLink is {total:g} bytes/s, at most {limit:g} in one direction on this die"
             )

@@ -17,14 +17,11 @@ class Attention(StrEnum):
     MLA = "MLA"
 
 
-class Model(Frozen):
-    """Dimensions of one decoder-only transformer.
+class Architecture(Frozen):
+    """Dimensions of one decoder-only transformer: what its parameters and its KV cache are counted from.
 
     `dense_layers` + `expert_layers` = `layers`. `windowed_layers` of them attend to at most `window` tokens.
-    `active_parameters` are those that one token multiplies: active experts, and no input embedding, which is a lookup.
     MLA caches `kv_lora_rank + qk_rope_head_dim` values per token and layer, other attention 2·kv_heads·head_dim.
-    `native_format` is the checkpoint's own weight format (`bf16`, `fp16`, `fp8_block`, `mxfp4`, …).
-    `uncounted` names what the arithmetic cannot count for this family; such a model is refused, never guessed.
     """
 
     id: str
@@ -55,6 +52,16 @@ class Model(Frozen):
     qkv_bias: bool = False
     tied_embeddings: bool
     max_context: int
+
+
+class Model(Architecture):
+    """A decoder-only transformer as it is stored and served.
+
+    `active_parameters` are those that one token multiplies: active experts, and no input embedding, which is a lookup.
+    `native_format` is the checkpoint's own weight format (`bf16`, `fp16`, `fp8_block`, `mxfp4`, …).
+    `uncounted` names what the arithmetic cannot count for this family; such a model is refused, never guessed.
+    """
+
     native_format: str
     total_parameters: int
     active_parameters: int

@@ -39,13 +39,14 @@ class Objective(Result):
 
 
 class Scope(Result):
-    """What the proof covers."""
+    """What the proof covers; `custom_parts` are those that the specification brings, measured or not."""
 
     pools: str
     engines: tuple[str, ...]
     formats: tuple[str, ...]
     estimated_parts: bool
     undated: bool
+    custom_parts: tuple[str, ...] = ()
 
 
 class Assumed(Result):

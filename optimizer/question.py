@@ -84,6 +84,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
         spec.layout,
         estimated_parts=spec.inventory.estimated_parts,
         undated=spec.inventory.undated,
+        admitted_parts=frozenset(spec.inventory.custom_accelerators),
     )
     if not space.keys:
         return Nothing(space)
@@ -170,6 +171,7 @@ def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> tuple
             or (
                 snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED
                 and not inventory.estimated_parts
+                and offer.accelerator not in inventory.custom_accelerators
             )
         )
     )

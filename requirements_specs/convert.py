@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from requirements_specs.errors import QuantityError, ValueProblem
 from requirements_specs.keys import PLANNED_KINDS
-from requirements_specs.known import KnownNames, nearest, resolve
+from requirements_specs.known import nearest
 from requirements_specs.quantile_curve import LONGEST_TOKENS, SHORTEST_TOKENS
 from requirements_specs.quantity import Dimension, format_quantity, parse_quantity
 from requirements_specs.section import NOT_IN_THIS_VERSION
@@ -115,16 +115,3 @@ def spec_kind(text: str) -> str:
         raise ValueProblem(f"kind {text} is {NOT_IN_THIS_VERSION}", read=text, allowed="serving")
     fix = " or ".join(nearest(text, ("serving", *PLANNED_KINDS), count=1)) or None
     raise ValueProblem("unknown kind", read=text, allowed="serving", fix=fix)
-
-
-def model_id(names: KnownNames) -> Callable[[str], str]:
-    """Make a converter of a model's name to its catalog id."""
-
-    def convert(text: str) -> str:
-        if text.endswith(".json"):
-            raise ValueProblem(
-                f"a model from a file is {NOT_IN_THIS_VERSION}", read=text, allowed="a model of the catalog"
-            )
-        return resolve(text, names.models, "model")
-
-    return convert

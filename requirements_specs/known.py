@@ -1,10 +1,10 @@
 """The names that exist, handed in by whoever knows the catalog; this package may not import it."""
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from requirements_specs.errors import UnknownNameError
+from requirements_specs.errors import UnknownNameError, ValueProblem
 
 _SUGGESTIONS = 3
 _GOOD_MATCH = 0.5
@@ -14,11 +14,29 @@ _LONGEST_COMPARED = 80
 
 
 @dataclass(frozen=True)
+class Brought:
+    """A model or a part that a spec brings with it: its id, what was read of it, and from where."""
+
+    id: str
+    what: str
+    where: str
+
+
+def _no_model(_written: str) -> None:
+    """Every name is one of the catalog."""
+
+
+def _no_parts(_written: str) -> "BroughtParts":
+    raise ValueProblem("a file of parts cannot be read here")
+
+
+@dataclass(frozen=True)
 class KnownNames:
     """Every name that a spec may use.
 
     `models` and `accelerators` map each spelling (canonical ids included) to the canonical id. `offers` are offer ids,
-    `regions` region names as offers spell them.
+    `regions` region names as offers spell them. `bring_model` reads the model that a path or an id outside the catalog
+    names, None for any other name; `bring_parts` reads a file of parts and offers. Both raise ValueProblem.
     """
 
     models: Mapping[str, str]
@@ -29,6 +47,16 @@ class KnownNames:
     engines: Set[str]
     formats: Set[str]
     offers: Set[str] = frozenset()
+    bring_model: Callable[[str], Brought | None] = _no_model
+    bring_parts: Callable[[str], "BroughtParts"] = _no_parts
+
+
+@dataclass(frozen=True)
+class BroughtParts:
+    """The parts of one file, and every name that a spec may use from then on."""
+
+    parts: tuple[Brought, ...]
+    names: KnownNames
 
 
 def resolve(name: str, known: Mapping[str, str] | Set[str], noun: str) -> str:

@@ -10,6 +10,7 @@ from requirements_specs import convert
 from requirements_specs.errors import InvalidSpecError, Problem, printable
 from requirements_specs.known import KnownNames, plain_spelling, resolve
 from requirements_specs.quantity import Dimension
+from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
 from requirements_specs.read_slo import read_slo
@@ -64,10 +65,14 @@ def _place(problem: Problem) -> tuple[int, int]:
 
 def _read_serving(top: Section, findings: Findings, names: KnownNames, *, default_name: str) -> ServingSpec | None:
     """Return the spec, or None if there are problems."""
-    top.require(kind="serving", model="a model of the catalog", workload="traffic and lengths below this key")
+    top.require(
+        kind="serving",
+        model="a model of the catalog, or the path of a config.json",
+        workload="traffic and lengths below this key",
+    )
     top.value("kind", convert.spec_kind)
     name = top.value("name", convert.name) or default_name
-    model = top.value("model", convert.model_id(names))
+    model = read_model(top, findings, names)
     objective = top.value("objective", convert.choice(Objective, "this objective"))
     if objective is None:
         objective = Objective.CHEAPEST
@@ -154,6 +159,7 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
         findings.refuse(
             top.mark("inventory"), "inventory", "an empty inventory", read="{}", fix="no key, to allow every offer"
         )
+    custom, names = read_custom_parts(section, findings, names)
     tiers = section.names("tiers", names.tiers, "tier")
     if tiers is None:
         tiers = ("on_demand",)
@@ -178,6 +184,7 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
         regions=section.names("regions", names.regions, "region"),
         tiers=tiers,
         accelerators=section.values("accelerators", part),
+        custom_accelerators=custom,
         exclude_offers=section.names("exclude_offers", names.offers, "offer", may_be_empty=True) or (),
         max_accelerators=section.value("max_accelerators", convert.whole_number(1)),
         estimated_parts=bool(estimated),

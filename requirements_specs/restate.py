@@ -14,9 +14,15 @@ _BUDGET_DIMENSIONS = {
 
 def restate(spec: ServingSpec) -> tuple[str, ...]:
     """Return what is asked, a line each: traffic, lengths, limits and, where given, budget, inventory and pins."""
-    lines = [f"model {spec.model}; {_traffic(spec)}", _lengths(spec), _limits(spec)]
+    lines = [f"{_model(spec)}; {_traffic(spec)}", _lengths(spec), _limits(spec)]
     lines += [line for line in (_budget(spec.budget), _inventory(spec.inventory), _pins(spec)) if line]
     return tuple(lines)
+
+
+def _model(spec: ServingSpec) -> str:
+    """The model; one that the spec brings has what was read of it among the assumptions."""
+    read = next((f" ({each.value})" for each in spec.assumed if each.key == "model"), "")
+    return f"model {spec.model}{read}"
 
 
 def _traffic(spec: ServingSpec) -> str:
@@ -62,6 +68,7 @@ def _inventory(inventory: Inventory) -> str:
             ("providers", inventory.providers),
             ("regions", inventory.regions),
             ("accelerators", inventory.accelerators),
+            ("custom", inventory.custom_accelerators),
             ("without", inventory.exclude_offers),
         )
         if names

@@ -55,14 +55,16 @@ class Budget(Frozen):
 class Inventory(Frozen):
     """What may be rented; None: everything that the catalog holds.
 
-    `accelerators` are part ids, `exclude_offers` offer ids. `estimated_parts` allows parts without measured step
-    times, `undated` offers without a price date.
+    `accelerators` are part ids, `exclude_offers` offer ids. `custom_accelerators` are the ids of the parts that the
+    spec brings, which are admitted beside those of the catalog. `estimated_parts` allows other parts without measured
+    step times, `undated` offers without a price date.
     """
 
     providers: Names | None = None
     regions: Names | None = None
     tiers: Names = ("on_demand",)
     accelerators: Names | None = None
+    custom_accelerators: tuple[str, ...] = ()
     exclude_offers: tuple[str, ...] = ()
     max_accelerators: int | None = Field(default=None, ge=1)
     estimated_parts: bool = False
@@ -125,7 +127,8 @@ class Assumption(Frozen):
 class ServingSpec(Frozen):
     """`kind: serving`: the cheapest replicas that carry a workload within its limits.
 
-    `risk`: every limit must hold with probability 1 − risk; 0.5 is the point prediction. `model` is a catalog id.
+    `risk`: every limit must hold with probability 1 − risk; 0.5 is the point prediction. `model` is the
+    id of a catalog model, or of one that the spec brings.
     """
 
     kind: Literal["serving"] = "serving"

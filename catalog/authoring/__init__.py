@@ -1,1 +1,1 @@
-"""Readers of the authored YAML and CSV files; only the snapshot compiler uses them."""
+"""Readers of the authored YAML and CSV files; the snapshot compiler uses them, and the reader of custom parts."""

@@ -18,8 +18,10 @@ def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hasha
     seen: dict[Hashable, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        mark = key_node.start_mark
+        if not isinstance(key, str):
+            raise CatalogError(f"{mark.name}:{mark.line + 1}: key {key!r} is not a word")
         if key in seen:
-            mark = key_node.start_mark
             raise CatalogError(f"{mark.name}:{mark.line + 1}: key {key!r} is written twice")
         seen[key] = loader.construct_object(value_node, deep=True)
     return seen
@@ -35,10 +37,19 @@ _StrictLoader.yaml_implicit_resolvers = {
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping that the YAML file `path` holds."""
-    with path.open(encoding="utf-8") as stream:
-        content = yaml.load(stream, Loader=_StrictLoader)
+    return parse_yaml(path.read_text(encoding="utf-8"), path.name)
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """Return the mapping that `text` is; `name` stands in messages."""
+    loader = _StrictLoader(text)
+    loader.name = name
+    try:
+        content = loader.get_single_data()
+    finally:
+        loader.dispose()
     if not isinstance(content, dict):
-        raise CatalogError(f"{path.name}: expected a mapping of keys to values")
+        raise CatalogError(f"{name}: expected a mapping of keys to values")
     return content
 
 

@@ -16,10 +16,14 @@ UNITS: dict[str, tuple[str, Decimal]] = {
     "GB/s": ("bytes/s", Decimal(10) ** 9),
     "TB/s": ("bytes/s", Decimal(10) ** 12),
     "PB/s": ("bytes/s", Decimal(10) ** 15),
+    "Gbit/s": ("bytes/s", Decimal(10) ** 9 / 8),
     "TFLOP/s": ("FLOP/s", Decimal(10) ** 12),
     "W": ("watts", Decimal(1)),
     "kW": ("watts", Decimal(10) ** 3),
 }
+
+# no quantity of hardware needs more in any of the units
+_MOST_DIGITS = 12
 
 
 def quantity(text: object, dimension: str, where: str) -> Decimal:
@@ -37,6 +41,8 @@ def quantity(text: object, dimension: str, where: str) -> Decimal:
         raise CatalogError(f"{where}: {parts[0]!r} is not a number") from None
     if not number.is_finite() or number <= 0:
         raise CatalogError(f"{where}: {text!r} must be positive and finite")
+    if abs(number.adjusted()) > _MOST_DIGITS:
+        raise CatalogError(f"{where}: {text!r} is out of all bounds")
     return number * UNITS[parts[1]][1]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from catalog.read import Snapshot
+from optimizer.additions import Additions
 from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.evaluate import Offline, Static, evaluate
@@ -38,11 +40,12 @@ class Throughput:
 
 def predict_throughput(cases: Sequence[ThroughputCase], snapshot: Snapshot) -> tuple[Throughput, ...]:
     """Predict every case at the point prediction, in order."""
+    additions = Additions(snapshot, Path())
     found: dict[int, Throughput] = {}
     groups: dict[tuple[str, bool], list[tuple[int, Case]]] = {}
     for index, each in enumerate(cases):
         try:
-            case = read_case(each.cells, snapshot)
+            case = read_case(each.cells, additions)
         except Unsupported as reason:
             found[index] = Throughput(None, str(reason))
         else:

@@ -65,12 +65,10 @@ def solve(
         from datetime import date
 
         from catalog.read import load
+        from optimizer.additions import read_question
         from optimizer.errors import QuestionError
-        from optimizer.names import known_names
-        from requirements_specs.read import read_spec
 
-        snapshot = load()
-        spec = read_spec(spec_file, known_names(snapshot))
+        spec, snapshot = read_question(spec_file, load())
 
         from optimizer.outcome import Status
         from optimizer.report import outcome_of

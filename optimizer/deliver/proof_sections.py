@@ -51,12 +51,15 @@ def _ledger(search: SearchOut) -> str:
 
 
 def _scope(scope: Scope) -> str:
-    admitted = ("estimated parts", scope.estimated_parts), ("undated prices", scope.undated)
+    custom = [f"custom {', '.join(scope.custom_parts)}"] if scope.custom_parts else []
+    estimated = "other estimated parts" if custom else "estimated parts"
+    admitted = (estimated, scope.estimated_parts), ("undated prices", scope.undated)
     return ", ".join(
         [
             " or ".join(scope.engines),
             f"{' or '.join(scope.formats) or 'no'} weights",
             f"{scope.pools} pools",
+            *custom,
             *(f"{'with' if allowed else 'no'} {what}" for what, allowed in admitted),
         ]
     )

@@ -11,9 +11,11 @@ from catalog.formats import formats_supported, resolve
 from catalog.models import Model
 from catalog.parts import Accelerator, LinkKind
 from catalog.read import Snapshot
+from optimizer.additions import Additions
 from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.topology.format_choices import DEFAULT_KV, own_format
 from optimizer.topology.layouts import ParallelLayout, model_refusal
+from requirements_specs.errors import ValueProblem
 
 REQUIRED = ("case_id", "model", "accelerator", "accelerators", "engine", "prompt_tokens", "output_tokens")
 # Accelerators of one host where no scale-up link joins more of them.
@@ -59,15 +61,16 @@ class Case:
     load: Clients | Rate | Everything
 
 
-def read_case(cells: Mapping[str, str], snapshot: Snapshot) -> Case:
-    """The deployment of one row.
+def read_case(cells: Mapping[str, str], additions: Additions) -> Case:
+    """The deployment of one row; a model that it brings is added.
 
     Raises:
         Unsupported: with the reason for people.
 
     """
     _refuse_what_is_not_modelled(cells)
-    model, accelerator = _named(cells, snapshot)
+    model, accelerator = _named(cells, additions)
+    snapshot = additions.snapshot
     if cells["engine"] not in snapshot.engines:
         raise Unsupported(f"unknown engine {cells['engine']!r}; known: {', '.join(snapshot.engines)}")
     layout = ParallelLayout(
@@ -108,10 +111,13 @@ def _refuse_what_is_not_modelled(cells: Mapping[str, str]) -> None:
         raise Unsupported("speculative decoding is not predicted in this version")
 
 
-def _named(cells: Mapping[str, str], snapshot: Snapshot) -> tuple[Model, Accelerator]:
+def _named(cells: Mapping[str, str], additions: Additions) -> tuple[Model, Accelerator]:
     try:
-        model, accelerator = snapshot.model(cells["model"]), snapshot.accelerator(cells["accelerator"])
-    except UnknownName as error:
+        brought = additions.bring_model(cells["model"])
+        snapshot = additions.snapshot
+        model = snapshot.model(cells["model"]) if brought is None else snapshot.models[brought.id]
+        accelerator = snapshot.accelerator(cells["accelerator"])
+    except (UnknownName, ValueProblem) as error:
         raise Unsupported(str(error)) from error
     if model.uncounted is not None:
         raise Unsupported(f"{model.id} cannot be counted: {model.uncounted}")

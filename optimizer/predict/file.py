@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog.read import Snapshot
+from optimizer.additions import Additions
 from optimizer.errors import QuestionError
 from optimizer.predict.cases import REQUIRED, Case, Unsupported, read_case
 from optimizer.predict.evaluation import Figures, Prediction, evaluate_cases
@@ -57,7 +58,7 @@ def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
 
     """
     header, rows = _read(cases)
-    predictions = predict_rows(rows, snapshot)
+    predictions = predict_rows(rows, snapshot, cases.parent)
     kept = [name for name in header if name not in PREDICTED_COLUMNS]
     try:
         with out.open("w", encoding="utf-8", newline="") as file:
@@ -77,13 +78,17 @@ def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
     )
 
 
-def predict_rows(rows: Sequence[Mapping[str, str]], snapshot: Snapshot) -> list[PredictedRow]:
-    """One prediction per row, in order; rows of one model and one kind of load are evaluated together."""
+def predict_rows(rows: Sequence[Mapping[str, str]], snapshot: Snapshot, beside: Path = Path()) -> list[PredictedRow]:
+    """One prediction per row, in order; rows of one model and one kind of load are evaluated together.
+
+    Paths of models are relative to the folder `beside`.
+    """
+    additions = Additions(snapshot, beside)
     predictions: dict[int, PredictedRow] = {}
     groups: dict[tuple[str, type], list[tuple[int, Case]]] = {}
     for index, row in enumerate(rows):
         try:
-            case = read_case(row, snapshot)
+            case = read_case(row, additions)
         except Unsupported as reason:
             predictions[index] = PredictedRow(PredictStatus.UNSUPPORTED, str(reason), {})
         else:

@@ -96,6 +96,7 @@ def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:
         formats=tuple(weights),
         estimated_parts=spec.inventory.estimated_parts,
         undated=spec.inventory.undated,
+        custom_parts=spec.inventory.custom_accelerators,
     )
 
 

@@ -167,6 +167,7 @@ def candidate_space(
     *,
     estimated_parts: bool,
     undated: bool,
+    admitted_parts: frozenset[str] = frozenset(),
 ) -> CandidateSpace:
     """Legal placements of a model on offers.
 
@@ -179,6 +180,7 @@ def candidate_space(
         pins: the layout pins of the spec.
         estimated_parts: whether parts without measurements may be chosen.
         undated: whether prices without a date may be chosen.
+        admitted_parts: parts that may be chosen without measurements in any case.
 
     """
     layouts = layouts_of(model)
@@ -189,7 +191,7 @@ def candidate_space(
     offers_of: dict[Machine, list[int]] = {}
     for index, offer in enumerate(offers):
         part = accelerators[offer.accelerator]
-        if part.evidence is Evidence.ESTIMATED and not estimated_parts:
+        if part.evidence is Evidence.ESTIMATED and not estimated_parts and part.id not in admitted_parts:
             illegal[Illegal.ESTIMATED_PART] += rows_per_offer
         elif offer.price_date is None and not undated:
             illegal[Illegal.UNDATED_PRICE] += rows_per_offer

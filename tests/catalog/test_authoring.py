@@ -29,7 +29,10 @@ def test_quantities_are_exact_and_binary_prefixes_differ() -> None:
     assert whole(quantity("275040 MiB", "bytes", "x"), "x") == 288400343040
 
 
-@pytest.mark.parametrize("text", [80, "80", "80 GiB/s", "80 Gb", "GiB 80", "x GiB", "-1 GiB", "nan GiB", None])
+@pytest.mark.parametrize(
+    "text",
+    [80, "80", "80 GiB/s", "80 Gb", "GiB 80", "x GiB", "-1 GiB", "nan GiB", "1e999999999 GiB", "1e-99 GiB", None],
+)
 def test_what_is_no_quantity_is_refused(text: object) -> None:
     with pytest.raises(CatalogError, match="part: memory"):
         quantity(text, "bytes", "part: memory")

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from catalog.read import load
+from optimizer.additions import read_question
 from optimizer.deliver.console import render, report_console
-from optimizer.names import known_names
 from optimizer.outcome import Outcome
 from optimizer.report import outcome_of
 from optimizer.solve import answer
-from requirements_specs.read import read_spec
 from requirements_specs.serving import ServingSpec
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +22,7 @@ TODAY = date(2026, 11, 24)
 
 
 def solved(example: Path) -> tuple[ServingSpec, Outcome]:
-    snapshot = load()
-    spec = read_spec(example, known_names(snapshot))
+    spec, snapshot = read_question(example, load())
     return spec, outcome_of(spec, answer(spec, snapshot), snapshot, 0.0, TODAY)
 
 

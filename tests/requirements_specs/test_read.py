@@ -219,7 +219,7 @@ def test_bad_workloads_name_their_place(refused: Refused, line: str, first: str,
     ("text", "first", "detail"),
     [
         ("kind: serving\nmodel: llama-3.1-7b\n", "2:8: model: unknown model", "did you mean: llama-3.1-70b"),
-        ("kind: serving\nmodel: ./config.json\n", "2:8: model: a model from a file is planned", "of the catalog"),
+        ("kind: serving\nmodel: ./config.json\n", "2:8: model: unknown model", "read: ./config.json"),
         ("kind: training\n", "1:7: kind: kind training is planned, not in this version", "allowed: serving"),
         ("kind: servng\n", "1:7: kind: unknown kind", "did you mean: serving"),
         ("model: llama-3.1-8b\n", "1:1: kind: this key is missing", "allowed: kind: serving"),
