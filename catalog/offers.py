@@ -20,7 +20,9 @@ class PriceKind(StrEnum):
     """Where the price comes from."""
 
     LIST = "list"
+    DISCOUNT = "discount"
     OVERRIDE = "override"
+    OWNED = "owned"
 
 
 class Offer(Frozen):
@@ -29,7 +31,8 @@ class Offer(Frozen):
     `scale_up` and `scale_up_domain` say which accelerators of the instance reach each other without the host:
     8 on an HGX board, 2 on bridged pairs, 1 where every transfer crosses PCIe. `p2p`: whether PCIe transfers between
     accelerators avoid host memory. `network_bytes_per_s` is None where the source states none.
-    `price_date` is None for an undated price, which a spec must allow.
+    `price_date` is None for an undated price, which a spec must allow. `most_instances` is how many there are, None
+    where nobody says: of the catalog's offers no provider does.
     """
 
     id: str
@@ -47,6 +50,17 @@ class Offer(Frozen):
     price_kind: PriceKind
     price_date: date | None
     source: str
+    most_instances: int | None = None
+
+    @property
+    def is_undated(self) -> bool:
+        """Whether somebody else's price has no date; what owned hardware costs is stated by who asks."""
+        return self.price_date is None and self.price_kind is not PriceKind.OWNED
+
+    @property
+    def price_source(self) -> str:
+        """Where the price is from, without the source of the machine's other figures."""
+        return self.source.partition(", ")[0] if self.price_kind is PriceKind.LIST else self.source
 
 
 class ExcludedOffer(Frozen):

@@ -1,5 +1,6 @@
 """The names of a catalog in the form in which specifications are read against them."""
 
+from catalog.parts import LinkKind
 from catalog.read import Snapshot
 from requirements_specs.known import KnownNames
 
@@ -15,4 +16,9 @@ def known_names(snapshot: Snapshot) -> KnownNames:
         engines=frozenset(snapshot.engines),
         formats=frozenset(snapshot.formats),
         offers=frozenset(offer.id for offer in snapshot.offers),
+        links={
+            part.id: part.link.kind.value
+            for part in snapshot.accelerators.values()
+            if part.link.kind not in (LinkKind.NONE, LinkKind.PCIE)
+        },
     )

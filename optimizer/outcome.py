@@ -94,7 +94,7 @@ class EngineOut(Result):
 
 
 class Pool(Result):
-    """Equal replicas on equal instances."""
+    """Equal replicas on equal instances; `available_instances` is null where nobody says how many there are."""
 
     role: str = "mixed"
     accelerator: str
@@ -102,7 +102,9 @@ class Pool(Result):
     offer: str
     price_kind: str
     price_date: str | None
+    price_source: str
     usd_per_hour_per_instance: float
+    available_instances: int | None
     instances: int
     replicas: int
     accelerators: int
@@ -190,6 +192,9 @@ class RunnerUp(Result):
     instances: int
     layout: LayoutOut
     formats: FormatsOut
+    price_kind: str
+    price_date: str | None
+    price_source: str
     usd_per_hour: float
     why_not: str
 
@@ -199,6 +204,14 @@ class Allowance(Result):
 
     change: str
     usd_per_hour: float | None
+
+
+class PriceFileOut(Result):
+    """The user's own prices beside the catalog: the file as the spec names it, its SHA-256, and how many it gives."""
+
+    file: str
+    sha256: str
+    offers: int
 
 
 class Timing(Result):
@@ -230,5 +243,6 @@ class Outcome(Result):
     allowances: tuple[Allowance, ...] = ()
     search: SearchOut
     catalog_hash: str
+    prices: PriceFileOut | None = None
     warnings: tuple[str, ...] = ()
     timing: Timing = Field(default=Timing(seconds=0.0))

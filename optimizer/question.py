@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import log, prod
@@ -10,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from catalog.offers import Offer
+from catalog.offers import Tier
 from catalog.parts import Evidence
 from catalog.read import Snapshot
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
@@ -18,11 +17,12 @@ from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
 from optimizer.evaluate import Physics, Question, prepare
+from optimizer.inventory import admitted_offers
 from optimizer.search.bounds import Demand
 from optimizer.topology.format_choices import format_choices
 from optimizer.topology.layouts import CandidateSpace, candidate_space
 from optimizer.traffic.workload_bins import bin_workload
-from requirements_specs.serving import Inventory, ServingSpec
+from requirements_specs.serving import ServingSpec
 
 KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
 POINT_PREDICTION = 0.5
@@ -69,7 +69,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
             f"workload.prompt_tokens, workload.output_tokens: the longest request has {longest:,.0f} tokens, the "
             f"context of {model.id} holds {model.max_context:,}; state shorter ones, or another model"
         )
-    offers = admitted_offers(spec.inventory, snapshot.offers)
+    offers = admitted_offers(spec.inventory, snapshot)
     if not offers:
         raise QuestionError("inventory: no offer of the catalog is left by providers, regions, tiers and accelerators")
     formats = format_choices(model, spec.formats, snapshot.formats)
@@ -111,24 +111,6 @@ def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:
     return Evidence.MEASURED
 
 
-def admitted_offers(inventory: Inventory, offers: Sequence[Offer]) -> tuple[Offer, ...]:
-    """Offers that the inventory's names allow; evidence and dates are judged with legality."""
-
-    def allowed(names: tuple[str, ...] | None, name: str) -> bool:
-        return names is None or name in names
-
-    excluded = frozenset(inventory.exclude_offers)
-    return tuple(
-        offer
-        for offer in offers
-        if allowed(inventory.providers, offer.provider)
-        and allowed(inventory.regions, offer.region)
-        and allowed(inventory.tiers, offer.tier)
-        and allowed(inventory.accelerators, offer.accelerator)
-        and offer.id not in excluded
-    )
-
-
 def question_at(spec: ServingSpec, risk: float) -> Question:
     """The limits of a spec at a risk: every limit must hold with probability 1 − risk."""
     return Question(spec.slo, spec.availability.load_cap, NormalDist().inv_cdf(1.0 - risk))
@@ -164,10 +146,10 @@ def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> tuple
     inventory = spec.inventory
     added = tuple(
         offer
-        for offer in admitted_offers(inventory, snapshot.offers)
+        for offer in admitted_offers(inventory, snapshot)
         if offer.usd_micro_per_hour < usd_micro
         and (
-            (offer.price_date is None and not inventory.undated)
+            (offer.is_undated and not inventory.undated)
             or (
                 snapshot.accelerators[offer.accelerator].evidence is Evidence.ESTIMATED
                 and not inventory.estimated_parts
@@ -177,5 +159,7 @@ def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> tuple
     )
     if not added:
         return None
-    wider = inventory.model_copy(update={"estimated_parts": True, "undated": True})
+    # What is added was admitted by name and has the user's prices already; owned machines among it are offers by now.
+    applied = {"providers": None, "regions": None, "tiers": tuple(Tier), "owned": (), "prices": None, "discounts": ()}
+    wider = inventory.model_copy(update={**applied, "estimated_parts": True, "undated": True})
     return spec.model_copy(update={"inventory": wider}), snapshot.model_copy(update={"offers": added})

@@ -53,7 +53,7 @@ class NoAnswer:
     """No design meets the specification.
 
     impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
-    budget and accelerator cap, None where there is none.
+    budget and accelerator cap and with any number of the owned machines, None where there is none.
     """
 
     problem: Problem | Nothing
@@ -190,7 +190,7 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None)
-    demand = without_caps(problem.demand)
+    demand, space = without_caps(problem.demand), space.of_any_number()
     uncapped = exact_columns(
         space, physics, problem.question, demand, refine(space, physics, problem.question, demand, 1)
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date as Date  # noqa: N812 - `date` is a converter here
 from enum import StrEnum
 from typing import TypeVar
 
@@ -69,12 +70,13 @@ def factor(at_least: float, at_most: float) -> Callable[[str], float]:
     return convert
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """Make a converter to an integer of at most nine digits that is at least `least`."""
+def whole_number(least: int, most: int = 999_999_999) -> Callable[[str], int]:
+    """Make a converter to an integer of at most nine digits, from `least` to `most`."""
 
     def convert(text: str) -> int:
-        if re.fullmatch(r"\+?[0-9]{1,9}", text) is None or int(text) < least:
-            raise ValueProblem("not a possible count", read=text, allowed=f"a whole number, at least {least}")
+        if re.fullmatch(r"\+?[0-9]{1,9}", text) is None or not least <= int(text) <= most:
+            end = f" and at most {most:,}" if most < 999_999_999 else ""
+            raise ValueProblem("not a possible count", read=text, allowed=f"a whole number, at least {least}{end}")
         return int(text)
 
     return convert
@@ -86,6 +88,17 @@ def truth(text: str) -> bool:
         return text == "true"
     fix = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower())
     raise ValueProblem("neither true nor false", read=text, allowed="true, false", fix=fix)
+
+
+def date(text: str) -> Date:
+    """Return a day; only the form YYYY-MM-DD is read."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return Date.fromisoformat(text)
+    except ValueError:
+        pass
+    what = "not a date" if text else "a price without a date"
+    raise ValueProblem(what, read=text, allowed="the day of the price as YYYY-MM-DD")
 
 
 def name(text: str) -> str:

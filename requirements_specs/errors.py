@@ -31,10 +31,14 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a file; both numbers start at 1."""
+    """A place in a file; both numbers start at 1. `column` is None where the line says enough, as in a table."""
 
     line: int
-    column: int
+    column: int | None
+
+    def __str__(self) -> str:
+        """`8:9`, or `8`."""
+        return f"{self.line}" if self.column is None else f"{self.line}:{self.column}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Problem:
 
     def __str__(self) -> str:
         """`path:line:column: key: what`, then what was read, what is allowed and the fix, a line each."""
-        place = _escaped(self.path) + ("" if self.mark is None else f":{self.mark.line}:{self.mark.column}")
+        place = _escaped(self.path) + ("" if self.mark is None else f":{self.mark}")
         lines = [": ".join(part for part in (place, printable(self.key), self.what) if part)]
         if self.read is not None:
             lines.append(f"    read: {printable(self.read) or 'nothing'}")

@@ -38,6 +38,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "max_accelerators",
         "estimated_parts",
         "undated",
+        "owned",
+        "prices",
+        "discounts",
     ),
     "formats": ("weights", "activations", "kv"),
     "layout": ("tp", "pp", "ep", "dp_attention", "accelerators_per_replica"),
@@ -49,9 +52,6 @@ PLANNED: Mapping[str, str] = {
     "workload.offline": "online traffic, by workload.request_rate",
     "workload.trace": "workload.request_rate, prompt_tokens and output_tokens in numbers",
     "workload.arrivals": "Poisson arrivals, which need no key; workload.peak_factor for a peak",
-    "inventory.owned": "offers of the catalog",
-    "inventory.prices": "prices of the catalog",
-    "inventory.discounts": "list prices",
     "availability.zones": "availability.spare_replicas",
 }
 """Keys that are not in this version -> what works today."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from requirements_specs.errors import UnknownNameError, ValueProblem
 
@@ -34,8 +34,9 @@ def _no_parts(_written: str) -> "BroughtParts":
 class KnownNames:
     """Every name that a spec may use.
 
-    `models` and `accelerators` map each spelling (canonical ids included) to the canonical id. `offers` are offer ids,
-    `regions` region names as offers spell them. `bring_model` reads the model that a path or an id outside the catalog
+    `models` and `accelerators` map each spelling (canonical ids included) to the canonical id. `offers` are offer ids
+    (provider/instance/region/tier), `regions` region names as offers spell them. `links` maps the ids of the parts that
+    have links of their own to the kind of these. `bring_model` reads the model that a path or an id outside the catalog
     names, None for any other name; `bring_parts` reads a file of parts and offers. Both raise ValueProblem.
     """
 
@@ -47,6 +48,7 @@ class KnownNames:
     engines: Set[str]
     formats: Set[str]
     offers: Set[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
     bring_model: Callable[[str], Brought | None] = _no_model
     bring_parts: Callable[[str], "BroughtParts"] = _no_parts
 

@@ -42,6 +42,7 @@ class Dimension(StrEnum):
 
     TIME = "a time"  # seconds
     BYTES = "an amount of memory"  # bytes
+    BANDWIDTH = "a bandwidth"  # bytes per second, one direction
     REQUEST_RATE = "a request rate"  # requests per second
     TOKENS = "a number of tokens"  # tokens
     SHARE = "a share"  # 1
@@ -100,6 +101,11 @@ _BYTES = _spellings(
     ("TiB", 2**40),
     ("PiB", 2**50),
 )
+_BANDWIDTHS = {f"{unit}/s": size for unit, size in _BYTES.items()} | {
+    spelling: Fraction(size, 8)
+    for prefix, size in (("M", 10**6), ("G", 10**9), ("T", 10**12))
+    for spelling in (f"{prefix}bit/s", f"{prefix}b/s", f"{prefix}bps")
+}
 _RATES = {f"{name}/{period}": 1 / size for name in ("req", "request", "requests") for period, size in _TIMES.items()}
 _RATES |= _spellings(("rps qps", 1), ("rpm qpm", Fraction(1, 60)))
 _TOKEN_PRICES = {
@@ -121,6 +127,13 @@ _MEASURES: Mapping[Dimension, _Measure] = {
         examples="80 GB (10^9 bytes), 80 GiB (2^30 bytes)",
         shown=tuple((unit, _BYTES[unit]) for unit in ("B", "kB", "MB", "GB", "TB", "PB")),
         bare=" GB",
+        case_matters=True,
+    ),
+    Dimension.BANDWIDTH: _Measure(
+        units=_BANDWIDTHS,
+        examples="400 Gbit/s, 50 GB/s",
+        shown=tuple((f"{unit}/s", _BYTES[unit]) for unit in ("B", "kB", "MB", "GB", "TB", "PB")),
+        bare=" GB/s",
         case_matters=True,
     ),
     Dimension.REQUEST_RATE: _Measure(
@@ -219,6 +232,11 @@ def format_quantity(value: float, dimension: Dimension, digits: int | None = Non
 def floor_micro_dollars(dollars: float) -> int:
     """Return the most whole micro-dollars within `dollars`, read as the decimal that the float prints as."""
     return math.floor(Fraction(repr(dollars)) * 10**6)
+
+
+def nearest_micro_dollars(dollars: Fraction) -> int:
+    """Return the whole micro-dollars nearest to `dollars`, half a micro-dollar upwards."""
+    return math.floor(dollars * 10**6 + Fraction(1, 2))
 
 
 def _size(unit: str, measure: _Measure, *, priced: bool) -> Fraction | None:

@@ -13,6 +13,8 @@ from requirements_specs.quantity import Dimension
 from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
+from requirements_specs.read_owned import OWNED, read_owned
+from requirements_specs.read_prices import read_discounts, read_prices
 from requirements_specs.read_slo import read_slo
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import (
@@ -55,12 +57,14 @@ def spec_from_text(text: str, path: str, names: KnownNames) -> ServingSpec:
     top = Section(findings, root, "", mark=root.mark)
     spec = _read_serving(top, findings, names, default_name=Path(path).stem or "spec")
     if spec is None:
-        raise InvalidSpecError(sorted(findings.problems, key=_place))
+        raise InvalidSpecError(sorted(findings.problems, key=lambda problem: _place(problem, path)))
     return spec
 
 
-def _place(problem: Problem) -> tuple[int, int]:
-    return (0, 0) if problem.mark is None else (problem.mark.line, problem.mark.column)
+def _place(problem: Problem, spec: str) -> tuple[bool, int, int]:
+    """The order of problems: those of the spec, then those of a file that it names."""
+    line, column = (0, 0) if problem.mark is None else (problem.mark.line, problem.mark.column or 0)
+    return problem.path != spec, line, column
 
 
 def _read_serving(top: Section, findings: Findings, names: KnownNames, *, default_name: str) -> ServingSpec | None:
@@ -179,8 +183,10 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
             findings.assume("inventory.accelerators", resolved, f"{printable(written)} is read as this part")
         return resolved
 
+    owned = read_owned(section, findings, names)
+    providers = names.providers | {OWNED} if owned else names.providers
     return Inventory(
-        providers=section.names("providers", names.providers, "provider"),
+        providers=section.names("providers", providers, "provider"),
         regions=section.names("regions", names.regions, "region"),
         tiers=tiers,
         accelerators=section.values("accelerators", part),
@@ -189,6 +195,9 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
         max_accelerators=section.value("max_accelerators", convert.whole_number(1)),
         estimated_parts=bool(estimated),
         undated=bool(undated),
+        owned=owned,
+        prices=read_prices(section, findings, names),
+        discounts=read_discounts(section, findings, names),
     )
 
 

@@ -1,5 +1,7 @@
 """A spec in short lines for people."""
 
+from pathlib import Path
+
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
@@ -79,7 +81,22 @@ def _inventory(inventory: Inventory) -> str:
         parts.append("estimated parts allowed")
     if inventory.undated:
         parts.append("undated prices allowed")
+    parts += [
+        f"owned {each.machines:,} × {each.accelerators} {each.accelerator} at {_per_hour(each.usd_micro_per_hour)}"
+        for each in inventory.owned
+    ]
+    if inventory.prices is not None:
+        count = len(inventory.prices.prices)
+        parts.append(f"{count:,} price{'' if count == 1 else 's'} of {Path(inventory.prices.file).name}")
+    parts += [
+        f"{format_quantity(each.share, Dimension.SHARE)} off list prices of {each.provider}"
+        for each in inventory.discounts
+    ]
     return "; ".join(parts)
+
+
+def _per_hour(usd_micro: int) -> str:
+    return format_quantity(usd_micro / 10**6, Dimension.MONEY_PER_HOUR)
 
 
 def _pins(spec: ServingSpec) -> str:

@@ -15,10 +15,10 @@ NOT_IN_THIS_VERSION = "planned, not in this version"
 
 
 class Findings:
-    """What came up while one file was read."""
+    """What came up while the file `path` was read."""
 
     def __init__(self, path: str):
-        self._path = path
+        self.path = path
         self.problems: list[Problem] = []
         self.assumed: list[Assumption] = []
 
@@ -33,7 +33,7 @@ class Findings:
         fix: str | None = None,
     ) -> None:
         """Note a problem."""
-        self.problems.append(Problem(self._path, mark, key, what, read=read, allowed=allowed, fix=fix))
+        self.problems.append(Problem(self.path, mark, key, what, read=read, allowed=allowed, fix=fix))
 
     def refuse_value(self, node: Node, key: str, error: ValueProblem) -> None:
         """Note what is wrong with the value of `key`."""

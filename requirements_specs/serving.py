@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from requirements_specs.owned import OwnedMachines
+from requirements_specs.prices import Discount, PriceFile
 from requirements_specs.quantity import HOURS_PER_MONTH, floor_micro_dollars
 from requirements_specs.requirement import BudgetMetric, Frozen, LatencyLimit, Requirement
 from requirements_specs.workload import Workload
@@ -57,7 +59,8 @@ class Inventory(Frozen):
 
     `accelerators` are part ids, `exclude_offers` offer ids. `custom_accelerators` are the ids of the parts that the
     spec brings, which are admitted beside those of the catalog. `estimated_parts` allows other parts without measured
-    step times, `undated` offers without a price date.
+    step times, `undated` offers without a price date. `owned` machines stand beside what is rented, whatever providers,
+    regions and tiers say; `prices` and `discounts` are the user's own.
     """
 
     providers: Names | None = None
@@ -69,6 +72,9 @@ class Inventory(Frozen):
     max_accelerators: int | None = Field(default=None, ge=1)
     estimated_parts: bool = False
     undated: bool = False
+    owned: tuple[OwnedMachines, ...] = ()
+    prices: PriceFile | None = None
+    discounts: tuple[Discount, ...] = ()
 
 
 class Formats(Frozen):

@@ -67,19 +67,33 @@ Node = Scalar | Items | Mapping
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file of at most 1 MB.
+    """Return the text of a spec of at most 1 MB.
 
     Raises:
         UnreadableSpecError: the file cannot be opened, is larger, or is not UTF-8.
+    """
+    return decoded(read_bytes(path, "a YAML or JSON file", "a spec of at most 1 MB; most have a page"), path)
+
+
+def read_bytes(path: Path, kind: str, small_enough: str) -> bytes:
+    """Return what is in a file of at most 1 MB; `kind` and `small_enough` say what is allowed.
+
+    Raises:
+        UnreadableSpecError: the file cannot be opened or is larger.
     """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(path, f"cannot be read: {reason}", allowed="a YAML or JSON file") from None
+        raise _unreadable(path, f"cannot be read: {reason}", allowed=kind) from None
     if len(data) > LARGEST_FILE_BYTES:
-        raise _unreadable(path, "the file is larger than 1 MB", allowed="a spec of at most 1 MB; most have a page")
+        raise _unreadable(path, "the file is larger than 1 MB", allowed=small_enough)
+    return data
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """Return the text of the bytes of the file `path`; raises UnreadableSpecError where they are not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

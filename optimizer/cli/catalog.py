@@ -1,4 +1,4 @@
-"""`roofplan catalog list | show | check`: what exists, what it costs, and whether the data hold together."""
+"""`roofplan catalog list | show | check | refresh`: what exists, what it costs, and whether the data hold together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.exits import ExitCode, exit_codes
+from optimizer.cli.refresh import refresh
 
 if TYPE_CHECKING:
     from catalog.models import Model
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 app = typer.Typer(help="What exists and what it costs.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(refresh)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

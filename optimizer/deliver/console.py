@@ -18,8 +18,8 @@ from requirements_specs.serving import ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
 _LONGEST_ASSUMPTION = 24
-_FEWEST_ASKED = 3
-_FEWEST_ASSUMED = 2
+_FEWEST_ASKED = 2
+_FEWEST_ASSUMED = 1
 _MOST_ASSUMED = 3
 
 

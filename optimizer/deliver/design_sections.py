@@ -52,8 +52,10 @@ def design(pool: Pool) -> Section:
 
 
 def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
-    """Dollars, what of them stands idle, and how old the price is."""
-    dated = "undated" if pool.price_date is None else f"of {pool.price_date}"
+    """Dollars, what of them stands idle, whose price it is and of which day, and how many machines there are."""
+    owned = pool.available_instances
+    stock = "availability unknown" if owned is None else f"{counted(owned, 'machine')} owned"
+    dated = f" of {pool.price_date}" if pool.price_date is not None else " without a date" if owned is None else ""
     return packed(
         "Cost",
         (
@@ -61,9 +63,10 @@ def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
             f"{dollars(price.usd_per_million_input_tokens)} per M input, "
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
             f"{percent(price.idle_share)} idle: it would carry {request_rate(prediction.highest_rate_per_s)}",
-            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {pool.price_kind} price {dated}",
+            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {pool.price_kind} price{dated} "
+            f"from {pool.price_source}, {stock}",
         ),
-        2,
+        3,
     )
 
 

@@ -8,7 +8,18 @@ from importlib.metadata import version
 from catalog.read import Snapshot
 from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
 from optimizer.bottleneck.walls import step_shares
-from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Scope, SearchOut, Status, Timing
+from optimizer.outcome import (
+    Assumed,
+    Cost,
+    Design,
+    Objective,
+    Outcome,
+    PriceFileOut,
+    Scope,
+    SearchOut,
+    Status,
+    Timing,
+)
 from optimizer.report.design_part import allowances, doubts, pool, runner_up
 from optimizer.report.infeasible_part import bare_walls, wall_and_floor
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
@@ -62,6 +73,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         allowances=allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
+        prices=_prices(spec),
         warnings=doubts(space, design, today),
         timing=Timing(seconds=seconds),
     )
@@ -84,8 +96,14 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         floor=floor,
         search=_search(found, space),
         catalog_hash=snapshot.hash,
+        prices=_prices(spec),
         timing=Timing(seconds=seconds),
     )
+
+
+def _prices(spec: ServingSpec) -> PriceFileOut | None:
+    own = spec.inventory.prices
+    return None if own is None else PriceFileOut(file=own.file, sha256=own.sha256, offers=len(own.prices))
 
 
 def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:

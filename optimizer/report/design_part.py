@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from catalog.offers import Tier
+from catalog.offers import Offer, Tier
 from catalog.parts import Evidence
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool, RunnerUp
@@ -37,8 +37,10 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
         evidence=row.accelerator.evidence.value,
         offer=offer.id,
         price_kind=offer.price_kind.value,
-        price_date=None if offer.price_date is None else offer.price_date.isoformat(),
+        price_date=_price_date(offer),
+        price_source=offer.price_source,
         usd_per_hour_per_instance=usd_per_hour(offer.usd_micro_per_hour),
+        available_instances=offer.most_instances,
         instances=column.instances,
         replicas=column.replicas,
         accelerators=column.accelerators,
@@ -53,13 +55,23 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
     )
 
 
+def _price_date(offer: Offer) -> str | None:
+    return None if offer.price_date is None else offer.price_date.isoformat()
+
+
+def _price_label(offer: Offer) -> str:
+    date = "undated" if offer.is_undated else _price_date(offer)
+    return offer.price_kind.value if date is None else f"{offer.price_kind} {date}"
+
+
 def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp:
     """A design that loses, and why."""
     offer = space.offers[column.offer]
     extra = usd_per_hour(column.usd_micro_per_hour - design.usd_micro_per_hour)
     if extra:
         each = usd_per_hour(offer.usd_micro_per_hour)
-        why = f"+${extra:,.2f}/h: it takes {column.instances} instance{_plural(column.instances)} at ${each:,.2f}/h"
+        instances = f"{column.instances} instance{_plural(column.instances)}"
+        why = f"+${extra:,.2f}/h: {instances} at ${each:,.2f}/h ({_price_label(offer)})"
     elif column.largest_ratio > design.largest_ratio:
         why = (
             f"same cost, nearer its limit ({100 * column.largest_ratio:.0f} % of it against "
@@ -73,6 +85,9 @@ def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp
         instances=column.instances,
         layout=_layout(space, column),
         formats=_formats(space, column),
+        price_kind=offer.price_kind.value,
+        price_date=_price_date(offer),
+        price_source=offer.price_source,
         usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
         why_not=why,
     )
@@ -106,13 +121,15 @@ def doubts(space: CandidateSpace, design: Column, today: date) -> tuple[str, ...
     """What to doubt about the price and the part of a design."""
     warnings = []
     offer, part = space.offers[design.offer], space.keys[design.key].accelerator
-    if offer.price_date is None:
+    if offer.is_undated:
         warnings.append(f"the price of {offer.id} has no date")
-    else:
+    elif offer.price_date is not None:
         age = (today - offer.price_date).days
         stale = STALE_SPOT_DAYS if offer.tier is Tier.SPOT else STALE_DAYS
         if age > stale:
-            warnings.append(f"the price of {offer.id} is {age} days old; availability is unknown")
+            warnings.append(f"the price of {offer.id} is {age} days old")
+        elif age < 0:
+            warnings.append(f"the price of {offer.id} is of a day to come, {offer.price_date}")
     if part.evidence is not Evidence.MEASURED:
         warnings.append(f"{part.id} is not measured itself ({part.evidence.value}); its interval is wider")
     return tuple(warnings)

@@ -15,6 +15,8 @@ from optimizer.solve import NoAnswer
 from requirements_specs.requirement import BudgetMetric
 from requirements_specs.serving import ServingSpec
 
+OWNED_MACHINES = "inventory.owned.machines"
+
 
 def bare_walls(binding: WallFamily | None, snapshot: Snapshot) -> tuple[WallOut, ...]:
     """The headline walls of an answer without a design, which fills none of them."""
@@ -63,7 +65,7 @@ def _physical_floor(impossible: Impossible) -> Floor:
 
 
 def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
-    """A budget or an accelerator cap below the cheapest design."""
+    """A budget, an accelerator cap or a number of owned machines below the cheapest design."""
     if isinstance(found.problem, Nothing):
         raise VerificationError("a design was found in a space without candidates")
     space, demand = found.problem.space, found.problem.demand
@@ -77,6 +79,18 @@ def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
             least=least,
             accelerator=part,
             explanation=f"the cheapest design costs ${least:,.2f}/h, the budget is ${limit:,.2f}/h",
+        )
+    offer = space.offers[uncapped.offer]
+    within_cap = demand.most_accelerators is None or uncapped.accelerators <= demand.most_accelerators
+    if within_cap and offer.most_instances is not None:
+        return Floor(
+            requirement=OWNED_MACHINES,
+            limit=float(offer.most_instances),
+            least=float(uncapped.instances),
+            accelerator=part,
+            explanation=(
+                f"the cheapest design takes {uncapped.instances} of {offer.instance}, {offer.most_instances} are owned"
+            ),
         )
     limit_accelerators = float(demand.most_accelerators or 0)
     return Floor(

@@ -46,8 +46,8 @@ def unit_prices(space: CandidateSpace) -> Integers:
 
 
 def most_units(space: CandidateSpace, demand: Demand, prices: Integers, most_usd_micro: int | None) -> Integers:
-    """Most units of each placement within the accelerator cap and a cost, (P,)."""
-    units = np.full(len(prices), MOST_UNITS, dtype=np.int64)
+    """Most units of each placement within what there is of it, the accelerator cap and a cost, (P,)."""
+    units: Integers = np.minimum(space.most_instances // space.instances_per_unit, MOST_UNITS)
     if demand.most_accelerators is not None:
         units = np.minimum(units, demand.most_accelerators // space.accelerators_per_unit)
     if most_usd_micro is not None:

@@ -50,6 +50,7 @@ def solve_counts(
     _add_whole_instances(program, variables, columns)
     if most_accelerators is not None:
         _add_inventory(program, variables, space, most_accelerators)
+    _add_stock(program, variables, space)
 
     price = [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
     cost = solver(program.minimize(price))
@@ -100,3 +101,11 @@ def _add_inventory(
     """Σ accelerators·y within the inventory."""
     terms = [Term(variable, space.offers[offer].accelerators) for offer, variable in variables.instances.items()]
     program.add_row(terms, upper=most_accelerators)
+
+
+def _add_stock(program: IntegerProgram, variables: _Variables, space: CandidateSpace) -> None:
+    """No more instances of an offer than there are: y ≤ most instances, where somebody says how many."""
+    for offer, variable in variables.instances.items():
+        most = space.offers[offer].most_instances
+        if most is not None:
+            program.add_row([Term(variable, 1)], upper=most)

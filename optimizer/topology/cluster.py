@@ -26,7 +26,8 @@ _SWITCHED = frozenset(
 class Machine:
     """What a layout can see of an instance type; offers that differ only in price, provider or region share one.
 
-    Equality is by the part's id and the bandwidths that the wiring carries.
+    Equality is by the part's id, the bandwidths that the wiring carries and how many instances there are
+    (`most_instances`, None: nobody says), so that whatever holds for one offer of a machine holds for all of them.
     """
 
     accelerator_id: str
@@ -38,6 +39,7 @@ class Machine:
     scale_up_domain: int
     p2p: bool
     network_bytes_per_s: float | None
+    most_instances: int | None
 
 
 def machine_of(offer: Offer, accelerator: Accelerator) -> Machine:
@@ -53,6 +55,7 @@ def machine_of(offer: Offer, accelerator: Accelerator) -> Machine:
         scale_up_domain=offer.scale_up_domain,
         p2p=offer.p2p,
         network_bytes_per_s=offer.network_bytes_per_s,
+        most_instances=offer.most_instances,
     )
 
 

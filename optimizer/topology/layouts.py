@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -31,6 +31,8 @@ MAX_NUM_SEQS: NDArray[np.float64] = np.array(
     [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024], dtype=np.float64
 )
 ROWS_PER_PLACEMENT = len(TOKEN_BUDGETS) * len(MAX_NUM_SEQS)
+# How many instances there are where nobody says.
+ANY_NUMBER = np.iinfo(np.int64).max
 # Block-scaled fp8 kernels need whole 128-wide blocks of every weight shard.
 FP8_BLOCK = 128
 
@@ -71,8 +73,9 @@ class CandidateSpace:
     """The legal part of the space, and how many rows were not legal.
 
     keys: K distinct physics. Placements, P of them: placement_key, placement_machine, replicas_per_unit,
-    instances_per_unit, accelerators_per_unit, all (P,). A unit is what is rented together: one instance, or as many
-    as one replica spans. offers_of_machine: offers of each machine, cheapest first. illegal: rows per reason.
+    instances_per_unit, accelerators_per_unit, most_instances (ANY_NUMBER where nobody says), all (P,). A unit is what
+    is rented together: one instance, or as many as one replica spans. offers_of_machine: offers of each machine,
+    cheapest first. illegal: rows per reason.
     """
 
     offers: tuple[Offer, ...]
@@ -86,12 +89,17 @@ class CandidateSpace:
     replicas_per_unit: NDArray[np.int64]
     instances_per_unit: NDArray[np.int64]
     accelerators_per_unit: NDArray[np.int64]
+    most_instances: NDArray[np.int64]
     candidates: int
     illegal: Counter[Illegal]
 
     def rows_of(self, placement: int) -> int:
         """Rows that a placement stands for."""
         return len(self.offers_of_machine[self.placement_machine[placement]]) * ROWS_PER_PLACEMENT
+
+    def of_any_number(self) -> CandidateSpace:
+        """The same space as if there were any number of every instance."""
+        return replace(self, most_instances=np.full_like(self.most_instances, ANY_NUMBER))
 
 
 def layouts_of(model: Model) -> tuple[ParallelLayout, ...]:
@@ -193,7 +201,7 @@ def candidate_space(
         part = accelerators[offer.accelerator]
         if part.evidence is Evidence.ESTIMATED and not estimated_parts and part.id not in admitted_parts:
             illegal[Illegal.ESTIMATED_PART] += rows_per_offer
-        elif offer.price_date is None and not undated:
+        elif offer.is_undated and not undated:
             illegal[Illegal.UNDATED_PRICE] += rows_per_offer
         else:
             offers_of.setdefault(machine_of(offer, part), []).append(index)
@@ -233,6 +241,7 @@ def candidate_space(
                 placements.append((keys[identity], machine_index, replicas, instances, accelerators_per_unit))
 
     table = np.array(placements, dtype=np.int64).reshape(len(placements), 5)
+    known = [ANY_NUMBER if machine.most_instances is None else machine.most_instances for machine in offers_of]
     return CandidateSpace(
         offers=tuple(offers),
         keys=tuple(key_rows),
@@ -248,6 +257,7 @@ def candidate_space(
         replicas_per_unit=table[:, 2],
         instances_per_unit=table[:, 3],
         accelerators_per_unit=table[:, 4],
+        most_instances=np.array(known, dtype=np.int64)[table[:, 1]],
         candidates=len(offers) * rows_per_offer,
         illegal=illegal,
     )

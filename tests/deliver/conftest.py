@@ -110,6 +110,8 @@ def solved(chat: ServingSpec) -> Outcome:
                     offer="lambda/gpu_8x_h100_sxm5/us-east-1/on_demand",
                     price_kind="list",
                     price_date="2026-05-20",
+                    price_source="anycloud-lambda-62ff0a9",
+                    available_instances=None,
                     usd_per_hour_per_instance=23.92,
                     instances=2,
                     replicas=4,
@@ -176,6 +178,9 @@ def _runner_up(part: str, offer: str, instances: int, usd_per_hour: float) -> Ru
         instances=instances,
         layout=LayoutOut(tp=4, pp=1, ep=1, dp_attention=1),
         formats=FormatsOut(weights="bf16", activations="bf16", kv="bf16"),
+        price_kind="list",
+        price_date="2026-05-20",
+        price_source="anycloud-62ff0a9",
         usd_per_hour=usd_per_hour,
         why_not=f"+${usd_per_hour - 47.84:,.2f}/h: needs {instances} × ${each:,.2f}/h for {replicas} replicas",
     )

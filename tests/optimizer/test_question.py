@@ -192,7 +192,7 @@ def test_demand_carries_caps_and_spares() -> None:
 
 def test_the_inventory_admits_by_name(snapshot: Snapshot) -> None:
     def ids(**names: object) -> set[str]:
-        return {offer.id for offer in admitted_offers(Inventory(**names), snapshot.offers)}  # type: ignore[arg-type]
+        return {offer.id for offer in admitted_offers(Inventory(**names), snapshot)}  # type: ignore[arg-type]
 
     everything = {offer.id for offer in snapshot.offers}
     on_demand = {offer.id for offer in snapshot.offers if offer.tier.value == "on_demand"}
