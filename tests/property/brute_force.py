@@ -115,8 +115,11 @@ def affordable(spec: ServingSpec, usd_micro_per_hour: int, accelerators: int) ->
 def within_caps(rows: Rows, spec: ServingSpec, units: int) -> NDArray[np.bool_]:
     """Whether each row may have that many units."""
     instances = rows.instances_per_unit() * units
-    price, accelerators = rows.offer.usd_micro_per_hour, rows.offer.accelerators
-    judged = {count: affordable(spec, price * count, accelerators * count) for count in np.unique(instances).tolist()}
+    price, accelerators, most = rows.offer.usd_micro_per_hour, rows.offer.accelerators, rows.offer.most_instances
+    judged = {
+        count: (most is None or count <= most) and affordable(spec, price * count, accelerators * count)
+        for count in np.unique(instances).tolist()
+    }
     return np.array([judged[count] for count in instances.tolist()])
 
 

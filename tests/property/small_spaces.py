@@ -62,7 +62,7 @@ class Case:
         """What a person needs to rebuild the case; the catalog beside the offers is the packaged one."""
         machines = ", ".join(
             f"{offer.id} {offer.usd_micro_per_hour} {offer.scale_up}:{offer.scale_up_domain} p2p={offer.p2p:d} "
-            f"network={offer.network_bytes_per_s} {offer.price_date}"
+            f"network={offer.network_bytes_per_s} {offer.price_date} of {offer.most_instances}"
             for offer in self.snapshot.offers
         )
         return f"Case([{machines}], {self.spec.model_dump_json(exclude_defaults=True)})"
@@ -263,3 +263,20 @@ def critical_cases(draw: st.DrawFn) -> Case:
         return case
     workload = case.spec.workload.model_copy(update={"request_rate_per_s": float(np.clip(rate, 1e-3, 1e3))})
     return Case(case.snapshot, case.spec.model_copy(update={"workload": workload}))
+
+
+@st.composite
+def stocked_cases(draw: st.DrawFn) -> Case:
+    """A critical problem in which there are only so many of most machines, as of owned ones."""
+    case = draw(critical_cases())
+    stocked = tuple(
+        offer.model_copy(update={"most_instances": draw(st.sampled_from((1, 2, 3, 6, None)))})
+        for offer in case.snapshot.offers
+    )
+    return Case(with_offers(stocked, case.snapshot), case.spec)
+
+
+def unlimited(case: Case) -> Case:
+    """The case with any number of every machine."""
+    offers = tuple(offer.model_copy(update={"most_instances": None}) for offer in case.snapshot.offers)
+    return Case(with_offers(offers, case.snapshot), case.spec)
