@@ -63,8 +63,8 @@ def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
             f"{dollars(price.usd_per_million_input_tokens)} per M input, "
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
             f"{percent(price.idle_share)} idle: it would carry {request_rate(prediction.highest_rate_per_s)}",
-            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {pool.price_kind} price{dated} "
-            f"from {pool.price_source}, {stock}",
+            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {stock}",
+            f"{pool.price_kind} price{dated} from {pool.price_source}",
         ),
         3,
     )

@@ -45,13 +45,15 @@ def test_the_verdict_comes_first(report: str) -> None:
     assert report.split("\n")[0] == "2 × 8 h100-sxm-80gb as 4 replicas of TP4 · $47.84/h · proved cheapest"
 
 
-def test_requirements_and_assumptions_are_restated(report: str) -> None:
+def test_requirements_and_assumptions_are_restated(report: str, solved: Outcome, chat: ServingSpec) -> None:
     asked = section(report, "Asked")
     for fact in ("chat 70B", "llama-3.1-70b", "10 req/s Poisson", "ttft p99 ≤ 200 ms", "tpot p99 ≤ 50 ms", "$60/h"):
         assert fact in asked
     assert "prompt mean 512" in asked
     assert "output mean 200" in asked
-    assumed = section(report, "Assumed")
+    assert section(report, "Assumed").startswith("load_cap 0.8")
+    roomy = render(solved.model_copy(update={"warnings": ()}), chat, "x").plain
+    assumed = section(roomy, "Assumed")
     for fact in ("load_cap 0.8", "spare_replicas 0", "kv bf16", "no estimated_parts", "engines vllm"):
         assert fact in assumed
 
@@ -80,7 +82,30 @@ def test_cost_has_its_idle_share_and_the_date_of_its_price(report: str) -> None:
     text = section(report, "Cost")
     for fact in ("$47.84/h", "$34,923.20/month", "$2.60 per M input", "$6.64 per M output", "24 % idle", "13.1 req/s"):
         assert fact in text
-    assert "2 × $23.92/h, list price of 2026-05-20" in text
+    assert "2 × $23.92/h, availability unknown; list price of 2026-05-20 from anycloud-lambda-62ff0a9" in text
+
+
+@pytest.mark.parametrize(
+    ("update", "line"),
+    [
+        (
+            {"price_kind": "override", "price_source": "own.csv:3"},
+            "2 × $23.92/h, availability unknown; override price of 2026-05-20 from own.csv:3",
+        ),
+        (
+            {"price_kind": "owned", "price_date": None, "price_source": "chat.yaml:14", "available_instances": 1},
+            "2 × $23.92/h, 1 machine owned; owned price from chat.yaml:14",
+        ),
+        ({"price_date": None}, "list price without a date from anycloud-lambda-62ff0a9"),
+    ],
+)
+def test_the_price_says_its_kind_its_day_and_its_source(
+    solved: Outcome, chat: ServingSpec, update: dict[str, object], line: str
+) -> None:
+    assert solved.design is not None
+    pool = solved.design.pools[0].model_copy(update=update)
+    other = solved.model_copy(update={"design": solved.design.model_copy(update={"pools": (pool,)})})
+    assert line in section(render(other, chat, "x").plain, "Cost")
 
 
 def test_percentiles_stand_beside_intervals_and_limits(report: str) -> None:
@@ -245,6 +270,8 @@ def test_the_fullest_report_still_fits(solved: Outcome, chat: ServingSpec) -> No
         update={
             "accelerator": "rtx-pro-6000-96gb",
             "offer": "coreweave/gd-8xrtx-pro-6000-i128-with-a-long-name/us-central-07b/on_demand",
+            "price_kind": "discount",
+            "price_source": "anycloud-coreweave-62ff0a9 less 12.5 % of a_specification_with_a_long_name.yaml:14",
             "accelerators": 8192,
             "instances": 1024,
             "replicas": 512,

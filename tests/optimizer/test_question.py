@@ -8,10 +8,10 @@ from catalog.parts import Evidence
 from catalog.read import Snapshot, load
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.errors import QuestionError
+from optimizer.inventory import admitted_offers
 from optimizer.question import (
     Nothing,
     Problem,
-    admitted_offers,
     demand_of,
     evidence_of,
     more_allowed,

@@ -1,6 +1,8 @@
 import math
 import subprocess
 import sys
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 import pint
 import pytest
@@ -8,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from requirements_specs.errors import QuantityError
-from requirements_specs.quantity import Dimension, floor_micro_dollars, format_quantity, parse_quantity
+from requirements_specs.quantity import (
+    Dimension,
+    floor_micro_dollars,
+    format_quantity,
+    nearest_micro_dollars,
+    parse_quantity,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,11 @@ from requirements_specs.quantity import Dimension, floor_micro_dollars, format_q
         ("1e-3 s", Dimension.TIME, 1e-3),
         ("80 GB", Dimension.BYTES, 80e9),
         ("80 GiB", Dimension.BYTES, 80.0 * 2**30),
+        ("50 GB/s", Dimension.BANDWIDTH, 50e9),
+        ("1 GiB/s", Dimension.BANDWIDTH, 2.0**30),
+        ("400 Gbit/s", Dimension.BANDWIDTH, 50e9),
+        ("3.2 Tb/s", Dimension.BANDWIDTH, 400e9),
+        ("100 Gbps", Dimension.BANDWIDTH, 12.5e9),
         ("10 req/s", Dimension.REQUEST_RATE, 10.0),
         ("12 rps", Dimension.REQUEST_RATE, 12.0),
         ("600 rpm", Dimension.REQUEST_RATE, 10.0),
@@ -100,6 +113,7 @@ def test_what_is_not_a_quantity_is_refused_with_the_fix(
         (0.0, Dimension.TIME, "0 s"),
         (80e9, Dimension.BYTES, "80 GB"),
         (80.0 * 2**30, Dimension.BYTES, "80 GiB"),
+        (3.35e12, Dimension.BANDWIDTH, "3.35 TB/s"),
         (1500.0, Dimension.TOKENS, "1,500 tokens"),
         (0.35, Dimension.SHARE, "35 %"),
         (2.5, Dimension.MONEY_PER_HOUR, "$2.50/h"),
@@ -175,3 +189,9 @@ def test_importing_it_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@given(st.decimals(min_value=0, max_value=10**6, places=9))
+def test_micro_dollars_are_rounded_half_upwards(dollars: Decimal) -> None:
+    expected = (dollars * 10**6).to_integral_value(ROUND_HALF_UP)
+    assert nearest_micro_dollars(Fraction(dollars)) == expected

@@ -158,7 +158,6 @@ BAD_VALUES = [
     ("name: ''\n", "7:7: name: not a name", "read: nothing"),
     ("objective: fastest\n", "7:12: objective: this objective is not in this version", "allowed: cheapest"),
     ("pools: any\n", "7:8: pools: this use of pools is not in this version", "allowed: mixed"),
-    ("inventory: {prices: x.csv}\n", "7:13: inventory.prices: planned, not in this version", "allowed: today:"),
     ("availability: {zones: 2}\n", "7:16: availability.zones: planned, not in this version", "allowed: today:"),
     ("kind: serving\n", "7:1: kind: given twice, first in line 1", "allowed: each key once"),
 ]

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 
@@ -28,10 +29,12 @@ def space_of(snapshot: Snapshot) -> Callable[..., CandidateSpace]:
     """Space of an 8B model in bf16, one rank per replica, on offers with the given micro-dollars per hour."""
     by_id = {offer.id: offer for offer in snapshot.offers}
 
-    def build(prices: Sequence[int], pins: Layout = ONE_RANK) -> CandidateSpace:
+    def build(
+        prices: Sequence[int], pins: Layout = ONE_RANK, stock: Mapping[int, int] = MappingProxyType({})
+    ) -> CandidateSpace:
         offers: list[Offer] = [
-            by_id[name].model_copy(update={"usd_micro_per_hour": price})
-            for name, price in zip(OFFERS, prices, strict=False)
+            by_id[name].model_copy(update={"usd_micro_per_hour": price, "most_instances": stock.get(index)})
+            for index, (name, price) in enumerate(zip(OFFERS, prices, strict=False))
         ]
         model = snapshot.models["llama-3.1-8b"]
         choices = format_choices(model, Formats(weights=("bf16",)), snapshot.formats)

@@ -123,6 +123,21 @@ def test_prices_and_caps(space_of: GetSpace) -> None:
     assert most(5, 24) == {1: 5, 8: 0, 2: 2}
 
 
+def test_a_stock_of_machines_caps_units_and_parts_machines(space_of: GetSpace) -> None:
+    """Three pairs of one offer and any number of another; a replica over two pairs has one unit."""
+    pins = Layout(tp=IntegerChoice(values=(2,)), pp=IntegerChoice(values=(1, 2)))
+    space = space_of([0, 0, 7_000_000, 6_000_000], pins, stock={2: 3})
+    prices, demand = unit_prices(space), Demand(1.0, 0, None, None)
+    stocked = {space.offers[offers[0]].most_instances: index for index, offers in enumerate(space.offers_of_machine)}
+    most = most_units(space, demand, prices, None)
+    of_three = space.placement_machine == stocked[3]
+    assert dict(zip(space.instances_per_unit[of_three].tolist(), most[of_three].tolist(), strict=True)) == {1: 3, 2: 1}
+    assert set(most[~of_three].tolist()) == {MOST_UNITS}
+    assert set(most_units(space.of_any_number(), demand, prices, None).tolist()) == {MOST_UNITS}
+    of_pairs = np.array([machine.accelerators == 2 for machine in space.machines])[space.placement_machine]
+    assert set(space.placement_key[of_pairs]) == set(space.placement_key[of_three]), "a number is no physics"
+
+
 def test_a_unit_of_two_instances_costs_two(space_of: GetSpace) -> None:
     pins = Layout(tp=IntegerChoice(values=(2,)), pp=IntegerChoice(values=(1, 2)))
     space = space_of([0, 0, 7_000_000], pins)

@@ -82,6 +82,14 @@ def test_the_inventory_caps_accelerators(space_of: GetSpace) -> None:
     assert solved(space, [column(0, 9), column(1, 1)], 8).column == 1  # $24 fits, $27 does not
 
 
+def test_no_more_instances_than_there_are(space_of: GetSpace) -> None:
+    """Two of the dear pairs are left, so three of them cannot be taken, however cheap they are."""
+    space = space_of(PRICES, stock={2: 2})
+    columns = [column(2, 3), column(1, 1)]
+    assert columns[solved(space, columns).column].offer == 1
+    assert columns[solved(space_of(PRICES, stock={2: 3}), columns).column].offer == 2
+
+
 def test_whole_instances_hold_the_replicas(space_of: GetSpace) -> None:
     """Two instances for one replica: the count of instances is that of the column, not of its replicas."""
     space = space_of(PRICES)
