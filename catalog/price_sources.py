@@ -50,7 +50,7 @@ def from_gpuhunt(provider: str | None = None) -> tuple[str, list[FreshPrice]]:
 
     Raises:
         CatalogError: gpuhunt does not follow the provider.
-        SourceUnavailable: gpuhunt is not installed, or its catalogs cannot be reached.
+        SourceUnavailable: gpuhunt is not installed, or its catalogs cannot be reached or are empty.
     """
     if provider is not None and provider not in GPUHUNT_PROVIDERS:
         known = ", ".join(GPUHUNT_PROVIDERS)
@@ -74,6 +74,8 @@ def from_gpuhunt(provider: str | None = None) -> tuple[str, list[FreshPrice]]:
         raise SourceUnavailable(f"gpuhunt cannot reach its catalogs: {cause}") from error
     finally:
         socket.setdefaulttimeout(before)
+    if not items:
+        raise SourceUnavailable(f"gpuhunt has no prices of {provider or 'any provider'} now")
     rows = [
         FreshPrice(
             provider=ours[item.provider],

@@ -7,10 +7,9 @@ from fractions import Fraction
 from catalog.offers import Offer, PriceKind, Tier
 from catalog.parts import Accelerator, LinkKind
 from catalog.read import Snapshot
-from requirements_specs.owned import OwnedMachines
+from requirements_specs.owned import OWNED, OwnedMachines
 from requirements_specs.prices import Discount, OfferPrice
 from requirements_specs.quantity import nearest_micro_dollars
-from requirements_specs.read_owned import OWNED
 from requirements_specs.serving import Inventory
 
 OWNED_REGION = "on_premises"

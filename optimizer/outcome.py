@@ -207,11 +207,15 @@ class Allowance(Result):
 
 
 class PriceFileOut(Result):
-    """The user's own prices beside the catalog: the file as the spec names it, its SHA-256, and how many it gives."""
+    """The user's own prices beside the catalog: the file as the spec names it, and the SHA-256 of its bytes.
+
+    `offers` is how many offers it prices, `admitted` how many of these the inventory admits.
+    """
 
     file: str
     sha256: str
     offers: int
+    admitted: int
 
 
 class Timing(Result):

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from requirements_specs.requirement import Frozen
 
+OWNED = "owned"
+"""The provider of owned machines."""
+
 
 class OwnedMachines(Frozen):
     """Equal machines at a stated cost.

@@ -7,12 +7,12 @@ shown with the source.
 """
 
 import csv
+import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from requirements_specs import convert
 from requirements_specs.errors import Mark, Problem, ValueProblem
@@ -23,9 +23,9 @@ from requirements_specs.quantity import nearest_micro_dollars
 T = TypeVar("T")
 PRICE_COLUMNS = ("offer", "provider", "instance", "region", "tier", "usd_per_hour", "date", "currency", "note")
 _NEEDED = "offer (or provider, instance), usd_per_hour, date"
-# What names a machine, in the order in which it is looked up, and what an empty cell means.
-_MACHINE_COLUMNS = {"provider": "", "instance": "", "tier": "on_demand", "region": ""}
-# Each unknown name is compared with every known one, and a file that is wrong throughout needs no more to show it.
+_ID_PARTS = ("provider", "instance", "region", "tier")
+_DEFAULTS = {"tier": "on_demand"}
+# A file that is wrong throughout needs no more to show it.
 _MOST_PROBLEMS = 20
 
 
@@ -34,8 +34,7 @@ class PriceTable:
 
     def __init__(self, path: Path, names: KnownNames):
         self._path = path
-        self._offers = names.offers
-        self._names = [_OfferName(*offer.split("/")) for offer in sorted(names.offers)]
+        self._known = _known_parts(names.offers)
         self.problems: list[Problem] = []
 
     def read(self, text: str) -> tuple[OfferPrice, ...]:
@@ -65,7 +64,7 @@ class PriceTable:
 
     def _rows(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """The line where each row begins, and its cells without blanks around them; empty rows are left out."""
-        reader = csv.reader(text.splitlines(keepends=True), strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         before = 0
         try:
             for row in reader:
@@ -109,32 +108,48 @@ class PriceTable:
 
     def _offers_of(self, line: int, row: Mapping[str, str]) -> tuple[str, ...]:
         """Ids of the offers that a row means; none if it was refused."""
-        if row.get("offer"):
-            said = next((column for column in _MACHINE_COLUMNS if row.get(column)), None)
-            if said is not None:
-                self._refuse(line, said, "the id of the offer says this", read=row[said], allowed="an empty cell")
-                return ()
-            offer = self._value(line, row, "offer", lambda text: resolve(text, self._offers, "offer"))
-            return () if offer is None else (offer,)
-        left: Sequence[_OfferName] = self._names
-        for column, default in _MACHINE_COLUMNS.items():
-            if column == "region" and not row.get(column):
-                continue
-            known = frozenset(getattr(name, column) for name in left)
-            wanted = self._value(line, row, column, partial(resolve, known=known, noun=column), default)
-            if wanted is None:
-                return ()
-            left = [name for name in left if getattr(name, column) == wanted]
-        return tuple("/".join(name) for name in left)
+        if not row.get("offer"):
+            return self._named(line, row, row)
+        said = next((column for column in _ID_PARTS if row.get(column)), None)
+        if said is not None:
+            self._refuse(line, said, "the id of the offer says this", read=row[said], allowed="an empty cell")
+            return ()
+        parts = row["offer"].split("/")
+        if len(parts) != len(_ID_PARTS) or not all(parts):
+            self._refuse(line, "offer", "not the id of an offer", read=row["offer"], allowed="/".join(_ID_PARTS))
+            return ()
+        return self._named(line, row, dict(zip(_ID_PARTS, parts, strict=True)))
 
-    def _value(
-        self, line: int, row: Mapping[str, str], column: str, read: Callable[[str], T], default: str = ""
-    ) -> T | None:
-        text = row.get(column) or default
+    def _named(self, line: int, row: Mapping[str, str], parts: Mapping[str, str]) -> tuple[str, ...]:
+        """Ids of the offers that have these parts, each looked up among those that the parts before it leave."""
+        found: tuple[str, ...] = ()
+        for column in ("provider", "instance", "tier"):
+            name = self._look_up(line, row, column, parts.get(column) or _DEFAULTS.get(column, ""), self._known[found])
+            if name is None:
+                return ()
+            found = (*found, name)
+        regions = tuple(self._known[found])
+        if parts.get("region"):
+            region = self._look_up(line, row, "region", parts["region"], self._known[found])
+            regions = () if region is None else (region,)
+        provider, instance, tier = found
+        return tuple(f"{provider}/{instance}/{region}/{tier}" for region in regions)
+
+    def _look_up(
+        self, line: int, row: Mapping[str, str], column: str, name: str, known: Mapping[str, str]
+    ) -> str | None:
         try:
-            return read(text)
+            return resolve(name, known, column)
         except ValueProblem as error:
-            self._refuse(line, column, error.what, read=text, allowed=error.allowed, fix=error.fix)
+            place, read = ("offer", row["offer"]) if row.get("offer") else (column, name)
+            self._refuse(line, place, error.what, read=read, allowed=error.allowed, fix=error.fix)
+            return None
+
+    def _value(self, line: int, row: Mapping[str, str], column: str, read: Callable[[str], T]) -> T | None:
+        try:
+            return read(row[column])
+        except ValueProblem as error:
+            self._refuse(line, column, error.what, read=row[column], allowed=error.allowed, fix=error.fix)
             return None
 
     def _refuse(
@@ -151,13 +166,16 @@ class PriceTable:
         self.problems.append(Problem(str(self._path), mark, column, what, read=read, allowed=allowed, fix=fix))
 
 
-class _OfferName(NamedTuple):
-    """An offer's id, which is these with slashes between."""
-
-    provider: str
-    instance: str
-    region: str
-    tier: str
+def _known_parts(offers: Iterable[str]) -> dict[tuple[str, ...], dict[str, str]]:
+    """What may follow which parts of an id: providers, then instances, tiers and regions; each by itself."""
+    known: dict[tuple[str, ...], dict[str, str]] = {(): {}}
+    for offer in sorted(offers):
+        provider, instance, region, tier = offer.split("/")
+        path: tuple[str, ...] = ()
+        for name in (provider, instance, tier, region):
+            known.setdefault(path, {})[name] = name
+            path = (*path, name)
+    return known
 
 
 def _usd_micro(text: str) -> int:
@@ -173,6 +191,6 @@ def _usd_micro(text: str) -> int:
 
 
 def _us_dollars(text: str) -> str:
-    if text != "USD":
+    if text.upper() != "USD":
         raise ValueProblem("prices are in US dollars", read=text, allowed="USD, or no such column")
     return text

@@ -9,11 +9,12 @@ from pathlib import Path
 from requirements_specs import convert
 from requirements_specs.errors import InvalidSpecError, Problem, printable
 from requirements_specs.known import KnownNames, plain_spelling, resolve
+from requirements_specs.owned import OWNED
 from requirements_specs.quantity import Dimension
 from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
-from requirements_specs.read_owned import OWNED, read_owned
+from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
 from requirements_specs.read_slo import read_slo
 from requirements_specs.section import Findings, Section

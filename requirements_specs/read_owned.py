@@ -4,17 +4,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from requirements_specs import convert
-from requirements_specs.errors import ValueProblem
+from requirements_specs.errors import ValueProblem, printable
 from requirements_specs.keys import joined
-from requirements_specs.known import KnownNames, nearest, resolve
+from requirements_specs.known import KnownNames, nearest, plain_spelling, resolve
 from requirements_specs.owned import OwnedMachines
 from requirements_specs.prices import MOST_USD_PER_HOUR
 from requirements_specs.quantity import Dimension, nearest_micro_dollars
 from requirements_specs.section import Findings, Section
 from requirements_specs.source import Items, Mapping, Node
 
-OWNED = "owned"
-"""The provider of owned machines."""
 OWNED_KEYS = ("accelerator", "accelerators", "machines", "usd_per_hour", "name", "scale_up", "network", "date")
 NO_LINK, HOST_LINK, BRIDGE = "none", "pcie", "nvlink_bridge"
 """Kinds of link: of a machine of one accelerator, by way of the host, and one that may be left out."""
@@ -56,7 +54,14 @@ def _read_machines(node: Node, path: str, findings: Findings, names: KnownNames)
         return None
     section = Section(findings, node, path, mark=node.mark, keys=OWNED_KEYS)
     section.require(accelerator="h100-sxm-80gb", accelerators="8", machines="4", usd_per_hour="$9.20/h")
-    part = section.value("accelerator", lambda text: resolve(text, names.accelerators, "accelerator"))
+
+    def part_id(written: str) -> str:
+        resolved = resolve(written, names.accelerators, "accelerator")
+        if plain_spelling(written) != resolved:
+            findings.assume(joined(path, "accelerator"), resolved, f"{printable(written)} is read as this part")
+        return resolved
+
+    part = section.value("accelerator", part_id)
     accelerators = section.value("accelerators", convert.whole_number(1, _MOST_ACCELERATORS))
     machines = section.value("machines", convert.whole_number(1))
     dollars = section.value("usd_per_hour", _usd_micro_per_hour)

@@ -72,13 +72,23 @@ def read_discounts(inventory: Section, findings: Findings, names: KnownNames) ->
         except ValueProblem as error:
             findings.refuse(entry.key.mark, path, error.what, read=entry.key.text, allowed=error.allowed, fix=error.fix)
             continue
-        share = inventory.convert(entry.value, path, convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0))
+        share = inventory.convert(entry.value, path, _share)
         if provider in found:
             findings.refuse(entry.key.mark, path, "given twice", read=entry.key.text, allowed="each provider once")
         if share is not None:
             source = f"{Path(findings.path).name}:{entry.key.mark.line}"
             found[provider] = Discount(provider=provider, share=share, source=source)
     return tuple(found.values())
+
+
+def _share(text: str) -> float:
+    """Return a share below the whole; a bare number above one may have lost its sign."""
+    try:
+        return convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0)(text)
+    except ValueProblem as error:
+        percents = re.fullmatch(r"[1-9][0-9]?(?:\.[0-9]+)?", text)
+        fix = error.fix if percents is None else f"{text} %"
+        raise ValueProblem(error.what, read=error.read, allowed=error.allowed, fix=fix) from None
 
 
 def _digest(text: str) -> str:

@@ -86,7 +86,8 @@ def _kept(snapshot: Snapshot, path: Path) -> str:
 def _written(path: Path, digest: str, layer: PriceLayer, source: str) -> str:
     """What was written, and the lines with which a specification names it."""
     return (
-        f"{len(layer.prices):,} prices ({source}), {layer.changed:,} of them other than the catalog's; left out: "
+        f"{len(layer.prices):,} price{'' if len(layer.prices) == 1 else 's'} ({source}), {layer.changed:,} other than "
+        f"the catalog's; left out: "
         f"{layer.unknown:,} of no offer of the catalog, {layer.implausible:,} implausible\n"
         f"written to {path}; in a specification:\n"
         f"inventory:\n  prices:\n    file: {json.dumps(str(path.absolute()))}\n    sha256: {digest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from importlib.metadata import version
 
+from catalog.offers import PriceKind
 from catalog.read import Snapshot
 from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
 from optimizer.bottleneck.walls import step_shares
@@ -73,7 +74,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         allowances=allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
-        prices=_prices(spec),
+        prices=_prices(spec, space),
         warnings=doubts(space, design, today),
         timing=Timing(seconds=seconds),
     )
@@ -96,14 +97,17 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         floor=floor,
         search=_search(found, space),
         catalog_hash=snapshot.hash,
-        prices=_prices(spec),
+        prices=_prices(spec, space),
         timing=Timing(seconds=seconds),
     )
 
 
-def _prices(spec: ServingSpec) -> PriceFileOut | None:
+def _prices(spec: ServingSpec, space: CandidateSpace) -> PriceFileOut | None:
     own = spec.inventory.prices
-    return None if own is None else PriceFileOut(file=own.file, sha256=own.sha256, offers=len(own.prices))
+    if own is None:
+        return None
+    admitted = sum(offer.price_kind is PriceKind.OVERRIDE for offer in space.offers)
+    return PriceFileOut(file=own.file, sha256=own.sha256, offers=len(own.prices), admitted=admitted)
 
 
 def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:

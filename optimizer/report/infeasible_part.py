@@ -89,7 +89,8 @@ def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
             least=float(uncapped.instances),
             accelerator=part,
             explanation=(
-                f"the cheapest design takes {uncapped.instances} of {offer.instance}, {offer.most_instances} are owned"
+                f"the cheapest design takes {uncapped.instances} × {offer.instance}, and {offer.most_instances} "
+                f"{'is' if offer.most_instances == 1 else 'are'} owned"
             ),
         )
     limit_accelerators = float(demand.most_accelerators or 0)

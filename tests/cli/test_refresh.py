@@ -75,7 +75,7 @@ def test_a_file_of_skypilot_becomes_prices_that_a_specification_pins(
     assert (ran.code, ran.err) == (0, "")
     path = cache / "prices" / "lambda.csv"
     digest = sha256(path.read_bytes()).hexdigest()
-    assert ran.out.startswith("1 prices (SkyPilot vms.csv, 2026-11-20), 1 of them other than the catalog's")
+    assert ran.out.startswith("1 price (SkyPilot vms.csv, 2026-11-20), 1 other than the catalog's")
     said = json.loads(run(*command, "--json").out)
     assert (said["file"], said["sha256"], said["offers"], said["changed"]) == (str(path), digest, 1, 1)
     assert said["warnings"] == []
@@ -87,7 +87,7 @@ def test_a_file_of_skypilot_becomes_prices_that_a_specification_pins(
     (pool,) = answer["design"]["pools"]
     assert (pool["offer"], pool["price_kind"], pool["price_date"]) == (LAMBDA, "override", "2026-11-20")
     assert pool["price_source"] == "lambda.csv:2 (SkyPilot vms.csv)"
-    assert answer["prices"] == {"file": str(path), "sha256": digest, "offers": 1}
+    assert answer["prices"] == {"file": str(path), "sha256": digest, "offers": 1, "admitted": 1}
 
     path.write_text(path.read_text(encoding="utf-8").replace("0.5", "0.4"), encoding="utf-8")
     changed = run("solve", str(spec))

@@ -152,7 +152,7 @@ def test_the_answer_names_the_price_and_the_file(snapshot: Snapshot) -> None:
     assert (pool.offer, pool.price_kind, pool.price_date) == (LAMBDA, "override", "2026-05-01")
     assert (pool.price_source, pool.usd_per_hour_per_instance, pool.available_instances) == ("own.csv:2", 0.5, None)
     assert outcome.prices is not None
-    assert outcome.prices.model_dump() == {"file": "own.csv", "sha256": "0" * 64, "offers": 1}
+    assert outcome.prices.model_dump() == {"file": "own.csv", "sha256": "0" * 64, "offers": 1, "admitted": 1}
     assert outcome.warnings == (f"the price of {LAMBDA} is 207 days old",)
     dearer = [each for each in outcome.runners_up if each.usd_per_hour > pool.usd_per_hour_per_instance]
     assert all(each.why_not.endswith(f"({each.price_kind} {each.price_date})") for each in dearer)
@@ -218,7 +218,9 @@ def test_owned_machines_are_taken_up_to_their_number(snapshot: Snapshot) -> None
     assert outcome.floor is not None
     assert (outcome.floor.requirement, outcome.floor.least) == ("inventory.owned.machines", needed)
     assert outcome.floor.limit == needed - 1
-    assert outcome.floor.explanation == f"the cheapest design takes {needed} of rack, {needed - 1} are owned"
+    assert outcome.floor.explanation == (
+        f"the cheapest design takes {needed} × rack, and {needed - 1} {'is' if needed == 2 else 'are'} owned"
+    )
 
 
 def test_a_budget_below_owned_machines_is_the_floor_that_is_named(snapshot: Snapshot) -> None:

@@ -40,7 +40,7 @@ def test_owned_machines_with_everything_said(read: Read) -> None:
             source="chat.yaml:7",
         ),
     )
-    assert assumed(spec) == {}
+    assert assumed(spec) == {"inventory.owned[0].accelerator": "h100-sxm-80gb"}
     assert "owned 4 × 8 h100-sxm-80gb at $9.20/h" in "; ".join(restate(spec))
 
 
@@ -49,7 +49,11 @@ def test_one_entry_needs_no_list_and_what_is_not_said_is_assumed(read: Read) -> 
     (machines,) = spec.inventory.owned
     assert (machines.name, machines.scale_up, machines.network_bytes_per_s) == ("8x-h100-sxm-80gb", "nvlink", None)
     assert machines.date is None
-    assert assumed(spec) == {"inventory.owned.scale_up": "nvlink", "inventory.owned.network": "none"}
+    assert assumed(spec) == {
+        "inventory.owned.accelerator": "h100-sxm-80gb",
+        "inventory.owned.scale_up": "nvlink",
+        "inventory.owned.network": "none",
+    }
 
 
 @pytest.mark.parametrize(
