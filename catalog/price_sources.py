@@ -26,6 +26,7 @@ GPUHUNT_MISSING = "gpuhunt is not installed: pip install 'roofplan[prices]'"
 SKYPILOT_COLUMNS = ("InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "SpotPrice", "Region")
 LONGEST_WAIT_S = 30.0
 _PRICE_COLUMN = {Tier.ON_DEMAND: "Price", Tier.SPOT: "SpotPrice"}
+_LARGEST = 10**9
 _ABSENT = ("", "nan", "none")
 
 
@@ -139,6 +140,6 @@ def _number(row: Mapping[str, str], column: str, where: str) -> Decimal:
         number = Decimal(row[column])
     except InvalidOperation:
         number = Decimal(-1)
-    if not number.is_finite() or number < 0:
-        raise CatalogError(f"{where}: {column}: read {row[column]!r}, expected a number, 0 or more")
+    if not number.is_finite() or not 0 <= number <= _LARGEST:
+        raise CatalogError(f"{where}: {column}: read {row[column]!r}, expected a number from 0 to {_LARGEST:,}")
     return number
