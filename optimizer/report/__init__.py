@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from importlib.metadata import version
 
-from catalog.offers import PriceKind
 from catalog.read import Snapshot
 from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
 from optimizer.bottleneck.walls import step_shares
@@ -106,7 +105,7 @@ def _prices(spec: ServingSpec, space: CandidateSpace) -> PriceFileOut | None:
     own = spec.inventory.prices
     if own is None:
         return None
-    admitted = sum(offer.price_kind is PriceKind.OVERRIDE for offer in space.offers)
+    admitted = len({price.offer for price in own.prices} & {offer.id for offer in space.offers})
     return PriceFileOut(file=own.file, sha256=own.sha256, offers=len(own.prices), admitted=admitted)
 
 

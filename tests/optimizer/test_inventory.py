@@ -1,5 +1,6 @@
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from catalog.offers import Offer, PriceKind, Tier
 from catalog.parts import LinkKind
 from catalog.read import Snapshot, load
+from optimizer.additions import read_question
 from optimizer.inventory import admitted_offers, at_own_price, owned_offer
 from optimizer.question import Nothing, more_allowed, pose
 from optimizer.report import outcome_of
@@ -246,3 +248,23 @@ def test_allowing_more_keeps_the_users_prices_and_his_number_of_machines(snapsho
     assert again == added.offers
     assert {offer.price_kind for offer in again} == {PriceKind.DISCOUNT, PriceKind.OWNED}
     assert next(offer for offer in again if offer.provider == "owned").most_instances == 2
+
+
+def test_machines_of_a_part_that_the_specification_brings_may_be_owned(tmp_path: Path) -> None:
+    part = Path(__file__).parents[2] / "examples" / "custom_part" / "h120.yaml"
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "kind: serving\n"
+        "model: llama-3.1-8b\n"
+        "workload: {request_rate: 2 req/s, prompt_tokens: 512 tokens, output_tokens: 200 tokens}\n"
+        "inventory:\n"
+        f"  custom_accelerators: {part}\n"
+        "  providers: [owned]\n"
+        "  owned: {accelerator: h120-144gb, accelerators: 8, machines: 2, usd_per_hour: $1/h}\n",
+        encoding="utf-8",
+    )
+    asked, extended = read_question(path, load())
+    assert asked.inventory.owned[0].scale_up == "nvlink"
+    found = answer(asked, extended)
+    assert isinstance(found, Answer)
+    assert found.problem.space.offers[found.design.offer].instance == "8x-h120-144gb"
