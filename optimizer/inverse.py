@@ -14,14 +14,13 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.money import MICRO_DOLLARS
 from optimizer.bottleneck.best_count import CountMinimum, best_counts
 from optimizer.bottleneck.hypothetical import RESOURCES
-from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
 from optimizer.bottleneck.inverse_roofline import JointMinimum, joint_minima, task_of
 from optimizer.bottleneck.part_numbers import part_numbers
 from optimizer.question import Nothing, Problem, admitted_offers, pose
 from optimizer.search.columns import Column, exact_columns
 from optimizer.search.refine import refine
 from optimizer.solve import Answer
-from optimizer.topology.cluster import machine_of
+from optimizer.topology.cluster import Machine, machine_of
 from optimizer.topology.layouts import CandidateSpace, Illegal
 from requirements_specs.serving import Budget, Inventory, ServingSpec
 
@@ -48,24 +47,13 @@ class Rental:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why no number of a part's machines meets the requirements.
-
-    illegal: why, where no layout is legal. impossible: the wall at any rate. Neither: the cap on
-    accelerators is too low.
-    """
-
-    illegal: Illegal | None
-    impossible: Impossible | None
-
-
-@dataclass(frozen=True)
 class Rival:
     """A part beside the joint points of the chosen one.
 
     numbers (4,): of the part in the design's layout and formats, None where no machine of it runs them. shares (4,):
     those over the nearest joint point, the one of which the part lacks least; covers: none of them is below 1.
-    meets: as many accelerators of the part in the design's layout meet every requirement.
+    meets: as many accelerators of the part in the design's layout meet every requirement. rental: None where no number
+    of its machines does; illegal: why, where no layout is legal on any of them.
     """
 
     part: Accelerator
@@ -74,7 +62,8 @@ class Rival:
     shares: Floats | None
     covers: bool
     meets: bool
-    rental: Rental | Refusal
+    rental: Rental | None
+    illegal: Illegal | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +99,7 @@ def _rival(spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelerat
         illegal = problem.space.illegal
         # formats are asked about last, so they refuse what everything else admits
         last = Illegal.FORMAT if Illegal.FORMAT in illegal else max(sorted(illegal), key=lambda each: illegal[each])
-        return Rival(part, None, 0, None, covers=False, meets=False, rental=Refusal(last, None))
+        return Rival(part, None, 0, None, covers=False, meets=False, rental=None, illegal=last)
     rental = _rental(spec, found, snapshot, part, problem)
     keys = _keys_like_the_design(found, problem)
     if not keys:
@@ -133,7 +122,7 @@ def machines_for_rent(part: Accelerator, offers: Iterable[Offer]) -> tuple[Offer
     own = [offer for offer in offers if offer.accelerator == part.id] or [
         _board(part, accelerators) for accelerators in UNOFFERED_SIZES
     ]
-    machines: dict[object, Offer] = {}
+    machines: dict[Machine, Offer] = {}
     for offer in own:
         machines.setdefault(machine_of(offer, part), offer)
     return tuple(
@@ -174,28 +163,32 @@ def _on_any_machine(spec: ServingSpec, part: Accelerator) -> ServingSpec:
     return spec.model_copy(update={"inventory": inventory, "budget": Budget()})
 
 
-def _rental(
-    spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelerator, problem: Problem
-) -> Rental | Refusal:
+def _rental(spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelerator, problem: Problem) -> Rental | None:
     """The least of a part that meets the requirements, by the search itself."""
     space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
     columns = exact_columns(space, physics, question, demand, refine(space, physics, question, demand, 1))
     if not columns:
-        return Refusal(None, impossible_at_any_rate(space, physics, question))
-    column = columns[0]
-    machine = space.offers[column.offer]
+        return None
     anywhere = spec.inventory.model_copy(update={"accelerators": None})
-    prices = [
-        offer.usd_micro_per_hour
-        for offer in admitted_offers(anywhere, snapshot.offers)
-        if offer.accelerator == part.id and machine_of(offer, part) == machine_of(machine, part)
-    ]
+    listed: dict[Machine, int] = {}
+    for offer in admitted_offers(anywhere, snapshot.offers):
+        if offer.accelerator == part.id:
+            machine = machine_of(offer, part)
+            listed[machine] = min(offer.usd_micro_per_hour, listed.get(machine, offer.usd_micro_per_hour))
+
+    def price_of(column: Column) -> int | None:
+        return listed.get(machine_of(space.offers[column.offer], part))
+
+    # of machines that do with equally few accelerators the one that is cheapest on sale, then the first of all
+    fewest = [column for column in columns if column.usd_micro_per_hour == columns[0].usd_micro_per_hour]
+    on_sale = [(price * column.instances, index) for index, column in enumerate(fewest) if (price := price_of(column))]
+    column = fewest[min(on_sale)[1]] if on_sale else fewest[0]
     return Rental(
         column=column,
-        machine=machine,
+        machine=space.offers[column.offer],
         space=space,
         break_even_usd_micro=found.design.usd_micro_per_hour / column.accelerators,
-        listed_usd_micro=min(prices, default=None),
+        listed_usd_micro=price_of(column),
     )
 
 

@@ -79,23 +79,28 @@ def least_alone(task: Tasks) -> Floats:
     alone = np.full(len(RESOURCES), np.nan)
     numbers = np.flatnonzero(used)
     one_each = np.eye(len(RESOURCES), dtype=bool)[numbers]
-    alone[numbers] = least_multiples(task.take(np.zeros(len(numbers), dtype=np.int64)), np.ones(one_each.shape), one_each)
+    alone[numbers] = least_multiples(
+        task.take(np.zeros(len(numbers), dtype=np.int64)), np.ones(one_each.shape), one_each
+    )
     return alone
 
 
 def least_multiples(tasks: Tasks, points: Floats, shrunk: Bools) -> Floats:
     """Least common multiple, at most 1, of the `shrunk` numbers (T, 4) of points (T, 4) that hold, (T,)."""
-    rows = np.arange(len(points))
     lower, upper = np.full(len(points), np.log(LEAST_SHARE)), np.zeros(len(points))
-    tried = np.broadcast_to(FIRST_TRIED, (len(points), len(FIRST_TRIED)))
-    while np.any(upper - lower > np.log(PRECISION)):
-        smaller = np.where(shrunk[:, None, :], points[:, None, :] * np.exp(tried)[:, :, None], points[:, None, :])
+    rows = np.arange(len(points))
+    tried = np.tile(FIRST_TRIED, (len(points), 1))
+    while len(rows):
+        whole = points[rows, None, :]
+        smaller = np.where(shrunk[rows, None, :], whole * np.exp(tried)[:, :, None], whole)
         repeated = tasks.take(np.repeat(rows, tried.shape[1]))
         met = repeated.hold(smaller.reshape(-1, points.shape[1])).reshape(tried.shape)
         failed = np.where(met.any(axis=1), met.argmax(axis=1), tried.shape[1])
-        ends = np.concatenate([lower[:, None], tried, upper[:, None]], axis=1)
-        lower, upper = ends[rows, failed], ends[rows, failed + 1]
-        tried = lower[:, None] + (upper - lower)[:, None] * CUTS
+        ends = np.concatenate([lower[rows, None], tried, upper[rows, None]], axis=1)
+        each = np.arange(len(rows))
+        lower[rows], upper[rows] = ends[each, failed], ends[each, failed + 1]
+        rows = np.flatnonzero(upper - lower > np.log(PRECISION))
+        tried = lower[rows, None] + (upper - lower)[rows, None] * CUTS
     return np.exp(upper)
 
 
@@ -145,7 +150,7 @@ def minimal_points(tasks: Tasks, points: Floats) -> Floats:
         points[rows] = np.where(free[rows], points[rows] * multiple[:, None], points[rows])
         stuck = free & _at_their_end(tasks, points, free)
         # where each could give up a little but all together cannot, the order decides
-        free &= ~stuck & stuck.any(axis=1)[:, None]
+        free &= ~stuck & stuck.any(axis=1, keepdims=True)
     for number in range(len(RESOURCES)):
         rows = np.flatnonzero(used[:, number])
         alone = np.zeros((len(rows), len(RESOURCES)), dtype=bool)

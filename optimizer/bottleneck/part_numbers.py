@@ -15,7 +15,7 @@ def part_numbers(row: ReplicaRow) -> Floats:
     """Memory in bytes, memory bandwidth, link bandwidth (bytes/s, one direction) and dense FLOP/s of one accelerator.
 
     (4,) in the order of `RESOURCES`. The link is the one that joins a tensor-parallel group, with one rank a stage
-    the one between pipeline stages, NaN where an accelerator is a whole replica. FLOP/s are those of `quoted_precision`.
+    the one between pipeline stages, NaN where an accelerator is a whole replica. FLOP/s: of `quoted_precision`.
     """
     part = row.accelerator
     return np.array(

@@ -24,7 +24,7 @@ RESOURCE_NAMES = {
     Resource.MEMORY_CAPACITY: "memory",
     Resource.MEMORY_BANDWIDTH: "bandwidth",
     Resource.NETWORK: "links",
-    Resource.COMPUTE: "FLOP/s",
+    Resource.COMPUTE: "compute",
 }
 
 
@@ -100,25 +100,25 @@ def break_even(hardware: MinimumHardware) -> Section:
             _named(part),
             f"{rented.instances:,} × {rented.accelerators_per_instance}",
             f"{rented.formats.weights} {layout_text(rented.layout)}",
-            dollars(rented.break_even_usd_per_hour_per_accelerator),
+            f"{dollars(rented.break_even_usd_per_hour_per_accelerator)}/h each",
             _on_sale(rented),
         )
         for part, rented in priced[:_MOST_PRICED]
     ]
-    head = (("fewest of a part", _LEFT), ("", _LEFT), ("", _LEFT), ("ties at $/h each", _RIGHT), ("on sale", _RIGHT))
+    head = (("part", _LEFT), ("fewest", _LEFT), ("as", _LEFT), ("ties at", _RIGHT), ("on sale", _RIGHT))
     hidden = len(priced) - len(rows)
     refused = sum(part.rented is None for part in hardware.parts)
     notes = [
-        *([f"{hidden} more parts tie at a price"] if hidden else []),
-        *([f"{counted(refused, 'part')} in no number"] if refused else []),
+        *([f"{counted(hidden, 'more part')} would tie at some price"] if hidden else []),
+        *([f"{counted(refused, 'part')} would do in no number"] if refused else []),
     ]
-    lines = _table("Break-even", head, rows).lines if rows else (Text("no other part meets the requirements"),)
-    return Section("Break-even", (*lines, *((Text(f"{'; '.join(notes)} (with --json)"),) if notes else ())))
+    lines = _table("Prices", head, rows).lines if rows else (Text("no other part meets the requirements"),)
+    return Section("Prices", (*lines, *((Text(f"{'; '.join(notes)} (with --json)"),) if notes else ())))
 
 
 def _on_sale(rented: Rented) -> str:
     listed = rented.listed_usd_per_hour_per_instance
-    return NONE if listed is None else dollars(listed / rented.accelerators_per_instance)
+    return NONE if listed is None else f"{dollars(listed / rented.accelerators_per_instance)}/h"
 
 
 def _over_break_even(rented: Rented) -> float:

@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour
 from optimizer.bottleneck.best_count import CountMinimum
 from optimizer.bottleneck.hypothetical import RESOURCES
-from optimizer.bottleneck.infeasible import Impossible
 from optimizer.bottleneck.inverse_roofline import least_alone, task_of
 from optimizer.bottleneck.part_numbers import part_numbers, quoted_precision
-from optimizer.inverse import Inverse, Refusal, Rental, Rival
+from optimizer.inverse import Inverse, Rental, Rival
 from optimizer.outcome import CountOut, JointPoint, Lack, MinimumHardware, Outcome, PartNumbers, Rented, RivalOut
 from optimizer.report.design_part import formats_of, layout_of
 from optimizer.solve import Answer
 from optimizer.topology.layouts import CandidateSpace
 
 Floats = NDArray[np.float64]
+
+NOT_ENOUGH = "no number of its machines meets every requirement"
 
 
 def minimum_hardware(found: Answer) -> MinimumHardware:
@@ -93,8 +94,8 @@ def _rival_out(rival: Rival, needs: Floats) -> RivalOut:
         covers=rival.covers,
         meets=rival.meets,
         lacks=lacks,
-        rented=_rented(rival.rental) if isinstance(rival.rental, Rental) else None,
-        refusal=None if isinstance(rival.rental, Rental) else _refusal(rival.rental),
+        rented=None if rival.rental is None else _rented(rival.rental),
+        refusal=None if rival.rental is not None else (rival.illegal.value if rival.illegal else NOT_ENOUGH),
     )
 
 
@@ -111,20 +112,3 @@ def _rented(rental: Rental) -> Rented:
         break_even_usd_per_hour_per_instance=rental.break_even_usd_micro * each / MICRO_DOLLARS,
         listed_usd_per_hour_per_instance=None if listed is None else usd_per_hour(listed),
     )
-
-
-def _refusal(refusal: Refusal) -> str:
-    if refusal.illegal is not None:
-        return refusal.illegal.value
-    if refusal.impossible is None:
-        return "more accelerators than inventory.max_accelerators allows"
-    return _impossible(refusal.impossible)
-
-
-def _impossible(impossible: Impossible) -> str:
-    """The wall of a part in numbers: bytes of one accelerator, or the time of one request alone."""
-    if impossible.requirement == "memory_bytes_per_accelerator":
-        least, limit = f"{impossible.least / 1e9:.3g} GB", f"{impossible.limit / 1e9:.3g} GB"
-    else:
-        least, limit = f"{impossible.least * 1e3:.3g} ms", f"{impossible.limit * 1e3:.3g} ms"
-    return f"{impossible.wall.value}: {impossible.requirement} {least} at least, {limit} is the limit"
