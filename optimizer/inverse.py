@@ -51,9 +51,9 @@ class Rival:
     """A part beside the joint points of the chosen one.
 
     numbers (4,): of the part in the design's layout and formats, None where no machine of it runs them. shares (4,):
-    those over the nearest joint point, the one of which the part lacks least; covers: none of them is below 1.
-    meets: as many accelerators of the part in the design's layout meet every requirement. rental: None where no number
-    of its machines does; illegal: why, where no layout is legal on any of them.
+    those over the nearest joint point, the one of which the part lacks least. covers: the numbers are enough, for the
+    chosen part would do with them. meets: as many accelerators of the part in the design's layout meet every
+    requirement. rental: None where no number of its machines does; illegal: why, where no layout is legal on any.
     """
 
     part: Accelerator
@@ -104,13 +104,13 @@ def _rival(spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelerat
     keys = _keys_like_the_design(found, problem)
     if not keys:
         return Rival(part, None, 0, None, covers=False, meets=False, rental=rental)
-    held = [bool(_as_the_design(found, problem, key)) for key in keys]
+    held = [_holds_as_the_design(found, problem, key) for key in keys]
     # of several wirings one that is enough, else the fastest: only their link differs
     numbers = [part_numbers(problem.space.keys[key]) for key in keys]
     best = max(range(len(keys)), key=lambda index: (held[index], *np.nan_to_num(numbers[index]), -index))
     shares = numbers[best] / needs
     nearest = int(np.nanmin(shares, axis=1).argmax())
-    covers = bool(np.nanmin(shares[nearest]) >= 1.0)
+    covers = _holds_with(found, numbers[best])
     return Rival(part, numbers[best], nearest, shares[nearest], covers=covers, meets=held[best], rental=rental)
 
 
@@ -204,8 +204,14 @@ def _keys_like_the_design(found: Answer, problem: Problem) -> Sequence[int]:
     ]
 
 
-def _as_the_design(found: Answer, problem: Problem, key: int) -> np.bool_:
-    """Whether a key holds what each working replica of the design carries."""
+def _holds_as_the_design(found: Answer, problem: Problem, key: int) -> bool:
+    """Whether a key of another part holds what each working replica of the design carries."""
     task = task_of(problem.physics, problem.question, problem.demand, replace(found.design, key=key))
-    held: np.bool_ = task.hold(np.ones((1, len(RESOURCES))))[0]
-    return held
+    return bool(task.hold(np.ones((1, len(RESOURCES))))[0])
+
+
+def _holds_with(found: Answer, numbers: Floats) -> bool:
+    """Whether the chosen part would do with the numbers (4,) of another: they are above its Pareto surface."""
+    problem, design = found.problem, found.design
+    point = np.nan_to_num(numbers / part_numbers(problem.space.keys[design.key]), nan=1.0)
+    return bool(task_of(problem.physics, problem.question, problem.demand, design).hold(point[None, :])[0])

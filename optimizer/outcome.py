@@ -213,9 +213,10 @@ class Rented(Result):
 class RivalOut(Result):
     """A part that was not chosen.
 
-    `numbers`: in the design's layout and formats, null where it cannot run them. `covers`: no number is below a joint
-    point. `meets`: as many accelerators in the same layout meet every requirement when evaluated. `rented` is null,
-    with `refusal` saying why, where no number of accelerators meets them.
+    `numbers`: in the design's layout and formats, null where it cannot run them. `covers`: the chosen part would do
+    with these numbers; else `lacks` names what is below the nearest joint point. `meets`: as many accelerators in the
+    same layout meet every requirement when evaluated. `rented` is null, with `refusal` saying why, where no number of
+    accelerators meets them.
     """
 
     accelerator: str

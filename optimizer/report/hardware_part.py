@@ -79,7 +79,7 @@ def _count_out(space: CandidateSpace, minimum: CountMinimum) -> CountOut:
 
 def _rival_out(rival: Rival, needs: Floats) -> RivalOut:
     lacks: tuple[Lack, ...] = ()
-    if rival.numbers is not None and rival.shares is not None:
+    if rival.numbers is not None and rival.shares is not None and not rival.covers:
         lacks = tuple(
             Lack(resource=resource.value, has=float(has), needs=float(needed))
             for resource, has, needed, share in zip(
