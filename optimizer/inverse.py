@@ -35,8 +35,8 @@ class Rental:
     """The fewest accelerators of a part that meet the requirements, as whole machines.
 
     break_even_usd_micro: micro-dollars per accelerator-hour at which they cost what the optimum costs.
-    listed_usd_micro: per instance-hour, the cheapest price of that machine among the offers that the specification's
-    providers, regions and tiers admit; None where there is none.
+    listed_usd_micro: per instance-hour, the cheapest price of that machine among the offers whose provider, region,
+    tier and date the specification admits; None where there is none.
     """
 
     column: Column
@@ -172,7 +172,7 @@ def _rental(spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelera
     anywhere = spec.inventory.model_copy(update={"accelerators": None})
     listed: dict[Machine, int] = {}
     for offer in admitted_offers(anywhere, snapshot.offers):
-        if offer.accelerator == part.id:
+        if offer.accelerator == part.id and (offer.price_date is not None or spec.inventory.undated):
             machine = machine_of(offer, part)
             listed[machine] = min(offer.usd_micro_per_hour, listed.get(machine, offer.usd_micro_per_hour))
 

@@ -26,9 +26,9 @@ Bools = NDArray[np.bool_]
 # Less than this share of a number holds no design.
 LEAST_SHARE = 1.0 / BOUNDLESS
 # A least multiple is above the largest that fails by less than this factor, so 0.99 of it fails too.
-PRECISION = 1.004
-# Multiples that are tried first, since most answers lie among them; then every round cuts an interval in equal parts.
-FIRST_TRIED = np.log([0.01, 0.1, 0.4, 0.7])
+PRECISION = 1.0049
+# Multiples that are tried first: most answers lie above them, and between two of them three rounds of cuts are enough.
+FIRST_TRIED = np.log([0.09, 0.165, 0.3, 0.55])
 CUTS = np.arange(1, 5) / 5.0
 # A number is as low as it gets if this share of it fails.
 A_LITTLE_LESS = 0.99

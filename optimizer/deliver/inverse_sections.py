@@ -16,8 +16,10 @@ from optimizer.deliver.page import Section, listed, packed
 from optimizer.outcome import CountOut, JointPoint, Lack, MinimumHardware, PartNumbers, Rented, RivalOut
 
 _LEFT, _RIGHT = "<", ">"
+# What the page has room for; all of it stands in the JSON.
+_MOST_COUNTS = 5
 _MOST_NEAR = 3
-_MOST_PRICED = 7
+_MOST_PRICED = 6
 # A part is near if it has this share of every number of a joint point.
 _NEAR = 0.5
 RESOURCE_NAMES = {
@@ -54,9 +56,11 @@ def needs(hardware: MinimumHardware) -> Section:
 
 
 def best_count(hardware: MinimumHardware) -> Section:
-    """Per number of accelerators, the layout that asks least of each."""
-    rows = [(_arrangement(each), *_figures(each.needs)) for each in hardware.best_count]
-    return _table("Or with", (("accelerators, balanced", _LEFT), *_heads(hardware)), rows)
+    """Per number of accelerators, the layout that asks least of each; the numbers nearest to the design's."""
+    rows = [(_arrangement(each), *_figures(each.needs)) for each in hardware.best_count[-_MOST_COUNTS:]]
+    hidden = len(hardware.best_count) - len(rows)
+    more = f" (+{hidden} with --json)" if hidden else ""
+    return _table("Or with", ((f"accelerators, balanced{more}", _LEFT), *_heads(hardware)), rows)
 
 
 def _kind(joint: JointPoint) -> str:
@@ -68,7 +72,7 @@ def _arrangement(count: CountOut) -> str:
 
 
 def enough(hardware: MinimumHardware) -> Section:
-    """Parts that have a joint point and pass when evaluated; those that only one of the two is true of."""
+    """Parts with high enough numbers that also pass when evaluated; then those that only one of the two is true of."""
     parts = hardware.parts
     groups = (
         ("", [part for part in parts if part.meets and part.covers]),
@@ -157,7 +161,7 @@ def _number(value: float, resource: Resource) -> str:
 
 
 def _lack(lack: Lack) -> str:
-    """`864 GB/s of 1.1 TB/s memory bandwidth`."""
+    """`864 GB/s of 1.1 TB/s bandwidth`."""
     resource = Resource(lack.resource)
     return f"{_number(lack.has, resource)} of {_number(lack.needs, resource)} {RESOURCE_NAMES[resource]}"
 

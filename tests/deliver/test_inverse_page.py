@@ -125,6 +125,24 @@ def test_counts(hardware: MinimumHardware) -> None:
     ]  # fmt: skip
 
 
+def test_a_full_page_has_30_lines(solved: Outcome, hardware: MinimumHardware) -> None:
+    assert solved.design is not None
+    assert solved.cost is not None
+    many = hardware.model_copy(
+        update={
+            "joint": tuple(
+                JointPoint(least=least, needs=numbers(0.9))
+                for least in (None, "memory-capacity", "memory-bandwidth", "network", "compute")
+            ),
+            "best_count": 9 * hardware.best_count,
+            "parts": 9 * hardware.parts,
+        }
+    )
+    lines = render_inverse(many, solved.design, solved.cost, "chat.yaml").plain.splitlines()
+    assert len(lines) == 30
+    assert sum("(+4 with --json)" in line for line in lines) == 1
+
+
 def test_parts_that_are_enough_in_numbers_in_use_or_in_both(hardware: MinimumHardware) -> None:
     assert " ".join(text(enough(hardware))) == (
         "above; with lower numbers but faster kernels or links in use: efficient; "
