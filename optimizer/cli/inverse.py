@@ -28,19 +28,17 @@ def inverse(
         from datetime import date
 
         from catalog.read import load
+        from optimizer.additions import read_question
         from optimizer.deliver.console import render, terminal_text
         from optimizer.deliver.inverse_page import render_inverse
         from optimizer.errors import QuestionError
         from optimizer.inverse import invert
-        from optimizer.names import known_names
         from optimizer.outcome import Status, Timing
         from optimizer.report import outcome_of
         from optimizer.report.hardware_part import with_inverse
         from optimizer.solve import Answer, answer
-        from requirements_specs.read import read_spec
 
-        snapshot = load()
-        spec = read_spec(spec_file, known_names(snapshot))
+        spec, snapshot = read_question(spec_file, load())
         try:
             found = answer(spec, snapshot, solver.solve)
         except QuestionError as error:
