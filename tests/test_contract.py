@@ -86,9 +86,21 @@ def test_the_proof_is_bound_equals_objective_over_millions_of_rows(chat: dict[st
 
 
 def test_what_is_computed_later_is_null(chat: dict[str, Any]) -> None:
-    assert chat["conflicts"] is chat["relaxations"] is chat["minimum_hardware"] is None
+    assert chat["conflicts"] is chat["relaxations"] is None
     assert chat["objective"]["verified_by"] == "none"
     assert {wall["cost_falls_at_factor"] for wall in chat["walls"]} == {None}
+
+
+def test_the_hardware_that_is_just_enough_is_no_better_than_the_part(chat: dict[str, Any]) -> None:
+    hardware = chat["minimum_hardware"]
+    assert hardware.keys() >= {"accelerators", "accelerators_per_replica", "alone", "joint"}
+    assert hardware["accelerators"] == sum(pool["accelerators"] for pool in chat["design"]["pools"])
+    assert hardware["alone"].keys() == {
+        "memory_bytes", "memory_bandwidth_bytes_per_s", "compute_flop_per_s", "link_bytes_per_s",
+    }  # fmt: skip
+    for number, least in hardware["alone"].items():
+        assert 0.0 < least <= hardware["part"][number]
+    assert hardware["joint"] == []
 
 
 def test_two_runs_give_the_same_bytes(chat: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ BLOCK_ELEMENTS = 8192
 class Replicas:
     """K physics keys of one model as a struct of arrays; build it with `build_replicas`.
 
-    All arrays are (K,) except the coefficients. `estimates` holds `Estimate` bits.
+    All arrays are (K,). `estimates` holds `Estimate` bits.
     """
 
     model: Model
@@ -57,7 +57,6 @@ class Replicas:
     burst_share: Floats
     prefill_chunk_tokens: Floats
     estimates: Integers
-    coefficients: StepCoefficients
 
     @property
     def count(self) -> int:
@@ -68,6 +67,13 @@ class Replicas:
     def accelerators(self) -> Integers:
         """Accelerators of a replica, (K,)."""
         return self.tp * self.pp
+
+    @cached_property
+    def coefficients(self) -> StepCoefficients:
+        """Everything above folded into one step; made when a step is first asked for."""
+        return step_coefficients(
+            self.model, self.tp, self.pp, self.ep, self.dp_attention, self.rates, self.fits, self.wiring, self.engine
+        )
 
     @cached_property
     def weight_bytes_per_accelerator(self) -> Floats:
@@ -96,7 +102,7 @@ class Replicas:
 
     def take(self, indices: Integers) -> "Replicas":
         """The rows `indices`, in that order."""
-        return map_arrays(self, lambda array: array[indices] if array.ndim == 1 else array[..., indices, :])
+        return map_arrays(self, lambda array: array[indices])
 
     def scaled(self, resource: Resource, factor: float | Floats) -> "Replicas":
         """The same keys on hypothetical parts with `factor` times as much of one resource.
@@ -119,10 +125,7 @@ class Replicas:
                 fits = fits.faster(factor)
             case Resource.NETWORK:
                 wiring = wiring.faster(factor)
-        coefficients = step_coefficients(
-            self.model, self.tp, self.pp, self.ep, self.dp_attention, rates, fits, wiring, self.engine
-        )
-        return replace(self, rates=rates, fits=fits, wiring=wiring, coefficients=coefficients)
+        return replace(self, rates=rates, fits=fits, wiring=wiring)
 
     def step_seconds(
         self,

@@ -31,7 +31,6 @@ from optimizer.arithmetic.step_coefficients import (
     LARGEST_REDUCED_EXPERT_GROUP,
     EngineCosts,
     Wiring,
-    step_coefficients,
 )
 
 __all__ = ["ReplicaRow", "Replicas", "build_replicas"]
@@ -87,7 +86,6 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         burst_share=engines(lambda engine: engine.burst_share),
         prefill_chunk_tokens=engines(lambda engine: engine.prefill_chunk_tokens),
         estimates=_integers([(a | b).value for a, b in zip(estimates, wiring_estimates, strict=True)]),
-        coefficients=step_coefficients(model, tp, pp, ep, dp_attention, rates, fits, wiring, costs),
     )
 
 

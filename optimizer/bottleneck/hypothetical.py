@@ -10,6 +10,7 @@ from optimizer.arithmetic.step_times import Resource
 from optimizer.evaluate import Candidates, Physics, prepare, tabulate
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 # The resources in the order in which walls are named.
 RESOURCES = (Resource.MEMORY_CAPACITY, Resource.MEMORY_BANDWIDTH, Resource.NETWORK, Resource.COMPUTE)
@@ -23,12 +24,14 @@ FAMILY = {
 BOUNDLESS = 1e9
 
 
-def with_resources(physics: Physics, key: int, factors: Floats, token_budget: float, max_num_seqs: float) -> Candidates:
-    """One candidate on V copies of its part.
+def with_resources(
+    physics: Physics, key: int | Integers, factors: Floats, token_budget: float, max_num_seqs: float
+) -> Candidates:
+    """V candidates, each on a copy of its part.
 
     Args:
-        physics: where the candidate stands.
-        key: its physics key.
+        physics: where the candidates stand.
+        key: their physics key, one for all or (V,).
         factors: (V, 4) multiples of each of `RESOURCES`; launch times, efficiencies and prices stay.
         token_budget: max_num_batched_tokens.
         max_num_seqs: engine slots.

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli import catalog
+from optimizer.cli import catalog, inverse
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.version import VERSION
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(catalog.app, name="catalog")
+app.command()(inverse.inverse)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""

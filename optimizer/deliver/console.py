@@ -9,7 +9,7 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
-from optimizer.deliver import design_sections, infeasible_sections, proof_sections, wall_sections
+from optimizer.deliver import design_sections, infeasible_sections, inverse_sections, proof_sections, wall_sections
 from optimizer.deliver.figures import dollars
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
 from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
@@ -58,7 +58,11 @@ def _found(
     answer = (
         (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
         (design_sections.predicted(prediction, spec),),
-        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
+        (
+            wall_sections.walls(outcome),
+            wall_sections.binds(outcome),
+            inverse_sections.just_enough(outcome.minimum_hardware),
+        ),
         (
             proof_sections.runners_up(outcome),
             proof_sections.proof(outcome),

@@ -18,6 +18,18 @@ def data(number_of_bytes: float) -> str:
     return format_quantity(number_of_bytes, Dimension.BYTES, None if number_of_bytes % GIB == 0 else DIGITS)
 
 
+def gigabytes(number_of_bytes: float) -> str:
+    """`1.93273528e11` -> `193 GB`: decimal, so that figures beside each other compare."""
+    return format_quantity(number_of_bytes, Dimension.BYTES, DIGITS)
+
+
+def flops(per_second: float) -> str:
+    """`3.52e15` -> `3.52 PFLOP/s`."""
+    prefixes = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1.0, ""))
+    size, prefix = next((each for each in prefixes if per_second >= each[0]), prefixes[-1])
+    return f"{per_second / size:.{DIGITS}g} {prefix}FLOP/s"
+
+
 def request_rate(per_second: float) -> str:
     """`13.072` -> `13.1 req/s`."""
     return format_quantity(per_second, Dimension.REQUEST_RATE, DIGITS)

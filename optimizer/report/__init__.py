@@ -21,6 +21,7 @@ from optimizer.outcome import (
     Timing,
 )
 from optimizer.report.design_part import allowances, doubts, pool, runner_up
+from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, wall_and_floor
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.solve import Answer, NoAnswer
@@ -69,6 +70,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         binding_wall=found.binding.wall,
         also_binding=tuple(found.binding.also),
         walls=wall_utilizations(spec, found, snapshot, candidates, state, shares),
+        minimum_hardware=minimum_hardware(found),
         runners_up=tuple(runner_up(space, column, design) for column in found.runners_up),
         allowances=allowances(spec, found),
         search=_search(found, space),

@@ -19,13 +19,15 @@ STALE_DAYS = 90
 STALE_SPOT_DAYS = 1
 
 
-def _layout(space: CandidateSpace, column: Column) -> LayoutOut:
-    layout = space.layouts[column.key]
+def layout_of(space: CandidateSpace, key: int) -> LayoutOut:
+    """The layout of a physics key."""
+    layout = space.layouts[key]
     return LayoutOut(tp=layout.tp, pp=layout.pp, ep=layout.ep, dp_attention=layout.dp_attention)
 
 
-def _formats(space: CandidateSpace, column: Column) -> FormatsOut:
-    formats = space.formats[column.key]
+def formats_of(space: CandidateSpace, key: int) -> FormatsOut:
+    """The formats of a physics key."""
+    formats = space.formats[key]
     return FormatsOut(weights=formats.weights, activations=formats.activations, kv=formats.kv)
 
 
@@ -45,8 +47,8 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
         replicas=column.replicas,
         accelerators=column.accelerators,
         accelerators_per_replica=space.layouts[column.key].accelerators,
-        layout=_layout(space, column),
-        formats=_formats(space, column),
+        layout=layout_of(space, column.key),
+        formats=formats_of(space, column.key),
         engine=EngineOut(
             name=row.engine.id,
             max_num_seqs=column.max_num_seqs,
@@ -83,8 +85,8 @@ def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp
         accelerator=space.keys[column.key].accelerator.id,
         offer=offer.id,
         instances=column.instances,
-        layout=_layout(space, column),
-        formats=_formats(space, column),
+        layout=layout_of(space, column.key),
+        formats=formats_of(space, column.key),
         price_kind=offer.price_kind.value,
         price_date=_price_date(offer),
         price_source=offer.price_source,

@@ -8,7 +8,16 @@ Run = Callable[..., Ran]
 def test_help_lists_the_commands_and_the_exit_codes(run: Run) -> None:
     ran = run("--help")
     assert ran.code == 0
-    for word in ("solve", "predict", "catalog", "0 answered", "2 bad input", "3 proved infeasible", "4 stopped"):
+    for word in (
+        "solve",
+        "inverse",
+        "predict",
+        "catalog",
+        "0 answered",
+        "2 bad input",
+        "3 proved infeasible",
+        "4 stopped",
+    ):
         assert word in ran.out
 
 

@@ -1,6 +1,17 @@
 import pytest
 
-from optimizer.deliver.figures import BAR_CELLS, bar, data, dollars, duration, percent, request_rate, signed_percent
+from optimizer.deliver.figures import (
+    BAR_CELLS,
+    bar,
+    data,
+    dollars,
+    duration,
+    flops,
+    gigabytes,
+    percent,
+    request_rate,
+    signed_percent,
+)
 
 
 @pytest.mark.parametrize(
@@ -11,6 +22,10 @@ from optimizer.deliver.figures import BAR_CELLS, bar, data, dollars, duration, p
         (duration(0.00042), "420 us"),
         (data(66.44e9), "66.4 GB"),
         (data(80 * 2**30), "80 GiB"),
+        (gigabytes(80 * 2**30), "85.9 GB"),
+        (flops(3.5211e15), "3.52 PFLOP/s"),
+        (flops(9.89e14), "989 TFLOP/s"),
+        (flops(2.5e3), "2.5e+03 FLOP/s"),
         (request_rate(13.08), "13.1 req/s"),
         (dollars(34_923.2), "$34,923.20"),
         (dollars(47.84), "$47.84"),
