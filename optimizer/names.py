@@ -1,7 +1,8 @@
 """The names of a catalog in the form in which specifications are read against them."""
 
-from catalog.parts import LinkKind
+from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot
+from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.known import KnownNames
 
 
@@ -21,4 +22,13 @@ def known_names(snapshot: Snapshot) -> KnownNames:
             for part in snapshot.accelerators.values()
             if part.link.kind not in (LinkKind.NONE, LinkKind.PCIE)
         },
+    )
+
+
+def vocabulary(snapshot: Snapshot) -> Vocabulary:
+    """Every name that a question in words may use with this catalog, and what it takes for granted of them."""
+    return Vocabulary(
+        names=known_names(snapshot),
+        context_tokens={model.id: model.max_context for model in snapshot.models.values()},
+        estimated=frozenset(part.id for part in snapshot.accelerators.values() if part.evidence is Evidence.ESTIMATED),
     )

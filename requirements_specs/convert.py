@@ -53,6 +53,10 @@ length = quantity(Dimension.TOKENS, at_least=SHORTEST_TOKENS, at_most=LONGEST_TO
 """A converter to a number of tokens of one request."""
 
 
+request_rate = quantity(Dimension.REQUEST_RATE, above=0.0, at_most=1e7)
+"""A converter to requests per second, more than none and at most 10⁷."""
+
+
 def token_count(text: str) -> float:
     """As `length`, but a bare number is read: for a key that is the unit itself (`tokens: 512`)."""
     return length(f"{text} tokens" if re.fullmatch(r"[0-9]+", text) else text)

@@ -31,7 +31,6 @@ from requirements_specs.serving import (
 from requirements_specs.source import parse, read_text
 from requirements_specs.workload import Workload
 
-_MOST_REQUESTS_PER_S = 1e7
 _MOST_DOLLARS = 1e12
 _HIGHEST_PEAK = 1000.0
 
@@ -125,9 +124,7 @@ def _read_workload(section: Section | None, findings: Findings) -> Workload | No
     if section is None:
         return None
     section.require(request_rate="10 req/s", prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
-    rate = section.value(
-        "request_rate", convert.quantity(Dimension.REQUEST_RATE, above=0.0, at_most=_MOST_REQUESTS_PER_S)
-    )
+    rate = section.value("request_rate", convert.request_rate)
     prompt = read_lengths(section, "workload", "prompt_tokens", findings)
     output = read_lengths(section, "workload", "output_tokens", findings)
     hit = section.value("prefix_cache_hit", convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0))

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli import catalog, inverse
+from optimizer.cli.ask import ask
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.version import VERSION
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(catalog.app, name="catalog")
 app.command()(inverse.inverse)
+app.command()(ask)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""
@@ -63,31 +65,14 @@ def solve(
 
         solver = resources.enter_context(SolverProcess())  # first: CP-SAT gets ready beside everything else
 
-        from datetime import date
-
         from catalog.read import load
         from optimizer.additions import read_question
-        from optimizer.errors import QuestionError
 
         spec, snapshot = read_question(spec_file, load())
 
-        from optimizer.outcome import Status
-        from optimizer.report import outcome_of
-        from optimizer.solve import answer
+        from optimizer.cli.answering import print_answer
 
-        try:
-            found = answer(spec, snapshot, solver.solve)
-        except QuestionError as error:
-            raise QuestionError(f"{spec_file}: {error}") from None
-        outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())
-        if as_json:
-            typer.echo(outcome.model_dump_json(indent=2))
-        else:
-            from optimizer.deliver.console import render, terminal_text
-
-            typer.echo(terminal_text(render(outcome, spec, str(spec_file))), color=True)
-        codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
-        raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))
+        raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), as_json=as_json))
 
 
 @app.command()

@@ -40,15 +40,19 @@ def terminal_text(report: Text) -> str:
     return capture.get()
 
 
-def render(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
-    """The report; `source_name` is the path of the specification as the reader would type it."""
+def render(outcome: Outcome, spec: ServingSpec, source_name: str, next_command: str = "") -> Text:
+    """The report; `source_name` is the path of the specification as the reader would type it.
+
+    `next_command` stands in its last line where the specification has no path yet.
+    """
+    following = next_command or f"roofplan solve {quote(source_name)} --json"
     if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
-        return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, source_name)
-    return _not_found(outcome, spec, source_name)
+        return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, following)
+    return _not_found(outcome, spec, following)
 
 
 def _found(
-    outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, source_name: str
+    outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, following: str
 ) -> Text:
     pool = design.pools[0]
     proved = ("proved cheapest", "bold green") if outcome.proved else ("best found, not proved", "bold red")
@@ -68,13 +72,13 @@ def _found(
             proof_sections.proof(outcome),
             proof_sections.allowances(outcome, "nothing cheaper"),
             proof_sections.warnings(outcome),
-            _next(source_name),
+            _next(following),
         ),
     )
     return page(verdict, (_question(outcome, spec, answer), *answer))
 
 
-def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
+def _not_found(outcome: Outcome, spec: ServingSpec, following: str) -> Text:
     infeasible = outcome.status is Status.INFEASIBLE
     words = "No design meets this specification · proved infeasible" if infeasible else "Stopped before an answer"
     why = (
@@ -87,7 +91,7 @@ def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
             proof_sections.allowances(outcome, "still no design"),
             proof_sections.proof(outcome),
             proof_sections.warnings(outcome),
-            _next(source_name),
+            _next(following),
         ),
     )
     return page(Text(words, "bold red"), (_question(outcome, spec, answer), *answer))
@@ -117,6 +121,6 @@ def _assumption(assumed: Assumed) -> str:
     return f"no {key}" if assumed.value == "false" else f"{key} {assumed.value}"
 
 
-def _next(source_name: str) -> Section:
-    """The command to go on with; it stays on one line, however long the path is."""
-    return Section("Next", (Text(f"roofplan solve {quote(source_name)} --json"),))
+def _next(command: str) -> Section:
+    """The command to go on with; it stays on one line, however long it is."""
+    return Section("Next", (Text(command),))

@@ -1,0 +1,58 @@
+"""What `solve` and `ask` share: a specification is answered and the answer printed."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import typer
+
+from catalog.read import Snapshot
+from optimizer.cli.exits import ExitCode
+from optimizer.errors import QuestionError
+from optimizer.outcome import Status
+from optimizer.report import outcome_of
+from optimizer.search.solver_process import SolverProcess
+from optimizer.solve import answer
+from optimizer.topology.pins import refuse_impossible_pins
+from requirements_specs.serving import ServingSpec
+
+_CODES = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
+
+
+def print_answer(
+    spec: ServingSpec,
+    snapshot: Snapshot,
+    solver: SolverProcess,
+    started: float,
+    source_name: str,
+    *,
+    as_json: bool,
+    heading: str = "",
+    next_command: str = "",
+) -> ExitCode:
+    """Print the report of a specification, or its JSON, and return how the command ends.
+
+    `source_name` is named in messages; `heading` stands above a report, and `next_command` in its last line in place
+    of `solve` with that name.
+
+    Raises:
+        QuestionError: the catalog cannot be asked this.
+        InternalError: a bug of ours.
+
+    """
+    try:
+        refuse_impossible_pins(snapshot.models[spec.model], spec.layout)
+        found = answer(spec, snapshot, solver.solve)
+    except QuestionError as error:
+        raise QuestionError(f"{source_name}: {error}") from None
+    outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())
+    if as_json:
+        typer.echo(outcome.model_dump_json(indent=2))
+    else:
+        from optimizer.deliver.console import render, terminal_text
+
+        if heading:
+            typer.echo(heading)
+        typer.echo(terminal_text(render(outcome, spec, source_name, next_command)), color=True)
+    return _CODES.get(outcome.status, ExitCode.UNPROVED)

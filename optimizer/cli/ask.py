@@ -1,0 +1,129 @@
+"""`roofplan ask`: a question in words becomes a specification, which is printed and solved."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from optimizer.cli.exits import ExitCode, exit_codes
+
+if TYPE_CHECKING:
+    from requirements_specs.serving import Assumption
+    from requirements_specs.write import Value
+
+SCHEMA_VERSION = 1
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What is wanted, in words and numbers.")],
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model, in place of the question's.")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="RATE", help='The traffic, as "10 req/s".')] = None,
+    spec_file: Annotated[
+        Path | None,
+        typer.Option("--spec", metavar="SPEC", help="A specification; what the question says replaces its keys."),
+    ] = None,
+    spec_only: Annotated[bool, typer.Option("--spec-only", help="Print the specification and stop.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="SPEC.yaml", help="Keep the specification in this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Turn a question into a specification, show what was assumed, and solve it."""
+    started = time.perf_counter()
+    with exit_codes(), ExitStack() as resources:
+        from catalog.read import load
+        from optimizer.deliver.question import refusal, with_specification, written
+        from optimizer.names import vocabulary
+        from requirements_specs.ask.draft import base_of, draft
+        from requirements_specs.ask.scan import scan
+        from requirements_specs.errors import Problem, SpecError, ValueProblem
+        from requirements_specs.read import spec_from_text
+        from requirements_specs.source import read_text
+
+        snapshot = load()
+        words = vocabulary(snapshot)
+        scanned = scan(question, words)
+        base = None
+        if spec_file is not None:
+            text = read_text(spec_file)
+            base = base_of(text, str(spec_file), spec_from_text(text, str(spec_file), words.names))
+        try:
+            drafted = draft(scanned, words, base=base, model=model, rate=rate)
+        except ValueProblem as error:
+            raise SpecError([Problem("options", None, "", error.what, error.read, error.allowed, error.fix)]) from None
+        reason = refusal(scanned, drafted, getattr(context.find_root().command, "commands", ()))
+        if reason is not None:
+            typer.echo(reason, err=True)
+            raise typer.Exit(ExitCode.BAD_INPUT)
+        # Where the base stands, so that the files which it names are found.
+        path = "specification" if spec_file is None else str(spec_file.with_name("specification"))
+        try:
+            spec = spec_from_text(written(scanned, drafted), path, words.names)
+        except SpecError as error:
+            typer.echo(with_specification(str(error), written(scanned, drafted)), err=True)
+            raise typer.Exit(ExitCode.BAD_INPUT) from None
+        text = written(scanned, drafted, spec.assumed)
+        spec = spec.model_copy(update={"assumed": (*drafted.assumed, *spec.assumed)})
+        if spec_only:
+            if out is not None:
+                _keep(text, out)
+            typer.echo(
+                _as_json(scanned.missed, drafted.unused, drafted.tree, spec.assumed) if as_json else text, nl=as_json
+            )
+            return
+        from optimizer.search.solver_process import SolverProcess
+
+        solver = resources.enter_context(SolverProcess())
+        from optimizer.cli.answering import print_answer
+
+        code = print_answer(
+            spec,
+            snapshot,
+            solver,
+            started,
+            "question" if out is None else str(out),
+            as_json=as_json,
+            heading=text,
+            next_command="" if out is not None else f"{_repeated(question, model, rate, spec_file)} -o spec.yaml",
+        )
+        if out is not None:
+            _keep(text, out)
+        raise typer.Exit(code)
+
+
+def _keep(text: str, out: Path) -> None:
+    """Write the specification; a file that cannot be written is bad input."""
+    from requirements_specs.errors import Problem, SpecError
+
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpecError([Problem(str(out), None, "", f"cannot be written: {error.strerror}")]) from None
+
+
+def _repeated(question: str, model: str | None, rate: str | None, spec_file: Path | None) -> str:
+    """The command as it was typed."""
+    given = {"--model": model, "--rate": rate, "--spec": None if spec_file is None else str(spec_file)}
+    options = [word for name, value in given.items() if value is not None for word in (name, value)]
+    return shlex.join(["roofplan", "ask", question, *options])
+
+
+def _as_json(
+    missed: Sequence[str], unused: Sequence[str], tree: Mapping[str, Value], assumed: Sequence[Assumption]
+) -> str:
+    answer = {
+        "schema_version": SCHEMA_VERSION,
+        "spec": tree,
+        "assumed": [each.model_dump() for each in assumed],
+        "not_used": unused,
+        "not_understood": missed,
+    }
+    return json.dumps(answer, ensure_ascii=False, indent=2)

@@ -1,0 +1,94 @@
+"""A question in words as a person gets it back: as a specification with what was assumed, or why it has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from shlex import quote
+from textwrap import wrap
+
+from optimizer.deliver.page import GLUE
+from requirements_specs.ask.draft import Draft
+from requirements_specs.ask.intent import Kind
+from requirements_specs.ask.scan import Scan
+from requirements_specs.errors import printable
+from requirements_specs.serving import Assumption
+from requirements_specs.write import spec_text
+
+WIDTH = 98
+EXAMPLE = 'roofplan ask "cheapest design for llama-3.1-70b meeting 200ms p99 at 10 req/s"'
+
+VERBS: Mapping[Kind, tuple[str, str]] = {
+    Kind.MEMORY: ("inverse", "it finds the least memory that is enough; solve shows the memory of one design"),
+    Kind.WHY: ("predict", "it predicts what a deployment that exists should do, a row of a CSV file each"),
+    Kind.POOLS: ("solve", "with pools: any, which a later version reads; prefill and decode share replicas until then"),
+    Kind.BUY_OR_BUILD: (
+        "solve",
+        "it prints dollars per million tokens of machines that you rent; a price to beat is a budget, "
+        'as in "$2 per million output tokens"',
+    ),
+    Kind.TRAINING: ("solve", "with kind: training, which a later version reads"),
+}
+"""Kinds of questions that `ask` understands and does not solve -> the verb for them, and what it does."""
+
+
+def written(scanned: Scan, drafted: Draft, defaults: Iterable[Assumption] = ()) -> str:
+    """The specification as a file, under what was assumed for it; `defaults` are what the reader assumed besides."""
+    comments = [f"asked: {printable(scanned.question)}"]
+    comments += [f"assumed: {each.key} = {each.value}: {each.why}" for each in drafted.assumed]
+    comments += [f"not used: {each}" for each in drafted.unused]
+    if scanned.missed:
+        comments.append(f"not understood: {printable(', '.join(scanned.missed))}")
+    left = "; ".join(f"{each.key} {each.value}".replace(" ", GLUE) for each in defaults)
+    if left:
+        comments.append(f"by default: {left}")
+    return spec_text(drafted.tree, [line for comment in comments for line in _folded(comment)])
+
+
+def _folded(comment: str) -> list[str]:
+    return [line.replace(GLUE, " ") for line in wrap(comment, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
+
+
+def refusal(scanned: Scan, drafted: Draft, commands: Collection[str]) -> str | None:
+    """Why the question is not answered, with the specification so far and an example; None if it can be.
+
+    `commands` are the verbs of this version.
+    """
+    if not scanned.understood:
+        share = f"{scanned.coverage:.0%} of its words".replace("%", " %")
+        words = f", not: {printable(', '.join(scanned.missed))}" if scanned.missed else ""
+        why = [
+            f"question: not understood: {share}{words}",
+            "    ask for a design: a model, how much arrives, a limit or a budget",
+        ]
+        return "\n".join([*why, f"For example: {EXAMPLE}"])
+    why = [str(problem) for problem in drafted.problems]
+    if scanned.slots.kind is not Kind.DESIGN:
+        verb, what = VERBS[scanned.slots.kind]
+        when = "" if verb in commands else ", which a later version has"
+        why.insert(
+            0, f"question: {scanned.slots.kind}: `ask` does not answer this; roofplan {verb} is for it{when}: {what}"
+        )
+    for each in drafted.missing:
+        why.append(f"question: {each.key}: this is missing: {each.what}\n    say it, as in: {each.example}")
+    if not why:
+        return None
+    return "\n".join([*why, *_so_far(scanned, drafted)])
+
+
+def with_specification(message: str, text: str) -> str:
+    """A message about a specification that was written for a question, above its lines."""
+    return f"{message}\nThe specification:\n\n{text}"
+
+
+def _so_far(scanned: Scan, drafted: Draft) -> list[str]:
+    lines = ["The specification so far:", "", written(scanned, drafted)]
+    if drafted.missing and not drafted.problems:
+        lines.append(f"For example: {_completed(scanned.question, [each.example for each in drafted.missing])}")
+    return lines
+
+
+def _completed(question: str, examples: Sequence[str]) -> str:
+    """The same question with what is missing, in words or as options."""
+    words = [each for each in examples if not each.startswith("--")]
+    options = [each for each in examples if each.startswith("--")]
+    return " ".join(["roofplan ask", quote(" ".join([question.strip(), *words]).strip()), *options])

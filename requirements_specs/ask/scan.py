@@ -1,0 +1,138 @@
+"""The scanner: every slot of a sentence, what was taken for what, and how much was understood."""
+
+import re
+from dataclasses import dataclass
+
+from requirements_specs.ask.coverage import LEAST_COVERAGE, coverage
+from requirements_specs.ask.hardware import Hardware, Pins, read_hardware, read_pins
+from requirements_specs.ask.intent import Kind, Wanted, read_kind, read_objectives
+from requirements_specs.ask.latency import Limit, read_limits
+from requirements_specs.ask.lengths import Lengths, read_lengths
+from requirements_specs.ask.money import Money, read_money
+from requirements_specs.ask.names import read_accelerators, read_models
+from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, PART, PATH, Reading
+from requirements_specs.ask.service import Service, read_service
+from requirements_specs.ask.traffic import Traffic, read_traffic
+from requirements_specs.ask.vocabulary import Vocabulary
+from requirements_specs.ask.words import Precision, Where, read_precision, read_where
+from requirements_specs.errors import Mark, Problem
+from requirements_specs.serving import Assumption
+
+_UNREAD_NOT = re.compile(rf"(?<!\w)(?:no|not|without|except|excluding|avoid|never)(?: [a-z]+)? ?[{BLANK}{PART}]")
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What a sentence says; empty or None where it says nothing."""
+
+    kind: Kind
+    objectives: tuple[Wanted, ...]
+    models: tuple[str, ...]
+    hardware: Hardware
+    pins: Pins
+    where: Where
+    precision: Precision
+    traffic: Traffic
+    lengths: Lengths
+    limits: tuple[Limit, ...]
+    money: Money
+    service: Service
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The slots, and how sure they are.
+
+    `notes` say what was taken for what, `problems` what cannot be meant; `coverage` is the share of content words that
+    were understood, `missed` the others.
+    """
+
+    question: str
+    slots: Slots
+    notes: tuple[Assumption, ...]
+    problems: tuple[Problem, ...]
+    coverage: float
+    missed: tuple[str, ...]
+
+    @property
+    def understood(self) -> bool:
+        """Whether enough of the sentence was understood to answer it."""
+        return self.coverage >= LEAST_COVERAGE
+
+
+def scan(question: str, vocabulary: Vocabulary) -> Scan:
+    """Read a sentence; nothing that it says raises, what is wrong with it is among the problems."""
+    reading = Reading(question[:LONGEST_QUESTION])
+    if len(question) > LONGEST_QUESTION:
+        reading.refuse(
+            LONGEST_QUESTION,
+            "",
+            "the question is too long",
+            read=f"{len(question):,} characters",
+            allowed=f"{LONGEST_QUESTION:,}",
+        )
+    money = read_money(reading)
+    models = read_models(reading, vocabulary)
+    if len(models) > 1:
+        reading.refuse(
+            0, "model", f"{len(models)} models in one question", read=", ".join(models), allowed="one", fix=models[0]
+        )
+    accelerators = read_accelerators(reading, vocabulary)
+    where = read_where(reading, vocabulary)
+    precision = read_precision(reading, vocabulary)
+    pins = read_pins(reading)
+    hardware = read_hardware(reading, accelerators)
+    objectives = read_objectives(reading)
+    service = read_service(reading)
+    traffic = read_traffic(reading)
+    if Wanted.MOST_REQUESTS in objectives and (traffic.rates or traffic.concurrency is not None):
+        objectives = tuple(wanted for wanted in objectives if wanted is not Wanted.MOST_REQUESTS)
+        reading.note(
+            "objective", Wanted.CHEAPEST, "the traffic is stated, so the cheapest design that carries it is meant"
+        )
+    limits = read_limits(reading)
+    lengths = read_lengths(reading)
+    kind = read_kind(reading, pools=pins.pools)
+    share, missed = coverage(reading)
+    _refuse_what_is_ruled_out(reading)
+    slots = Slots(
+        kind=kind,
+        objectives=objectives,
+        models=models,
+        hardware=hardware,
+        pins=pins,
+        where=where,
+        precision=precision,
+        traffic=traffic,
+        lengths=lengths,
+        limits=limits,
+        money=money,
+        service=service,
+    )
+    return Scan(
+        question=question,
+        slots=slots,
+        notes=tuple(Assumption(key=key, value=value, why=why) for key, value, why in reading.notes),
+        problems=tuple(sorted(reading.problems, key=_column)),
+        coverage=share,
+        missed=missed,
+    )
+
+
+def _column(problem: Problem) -> int:
+    return 0 if problem.mark is None else problem.mark.column
+
+
+def _refuse_what_is_ruled_out(reading: Reading) -> None:
+    """Refuse a `not` before something that was read: as if the word were not there, the answer would be wrong."""
+    for match in _UNREAD_NOT.finditer(reading.left):
+        reading.problems.append(
+            Problem(
+                PATH,
+                Mark(1, match.start() + 1),
+                "",
+                "only providers and spot can be ruled out",
+                read=reading.text[match.start() : match.end() + 20].strip(),
+                allowed="what may be used",
+            )
+        )

@@ -1,0 +1,117 @@
+"""How much arrives: rates, users, concurrency, tokens per time, a batch with its window."""
+
+import re
+from dataclasses import dataclass
+
+from requirements_specs.ask.amounts import AMOUNT, COUNT, count, prefixed
+from requirements_specs.ask.reading import Reading
+from requirements_specs.errors import QuantityError
+from requirements_specs.quantity import HOURS_PER_MONTH, Dimension, format_quantity, parse_quantity
+
+_REQUESTS = r"(?:req(?:uest)?s?|quer(?:y|ies)|calls?|prompts?|messages?|completions?|chats?|conversations?)"
+_PERIODS = {
+    **dict.fromkeys(("s", "sec", "second"), "s"),
+    **dict.fromkeys(("min", "minute"), "min"),
+    **dict.fromkeys(("h", "hr", "hour"), "h"),
+    **dict.fromkeys(("d", "day"), "day"),
+    **dict.fromkeys(("week",), "week"),
+    **dict.fromkeys(("mo", "month"), "month"),
+}
+_PERIOD = rf"(?:{'|'.join(sorted(_PERIODS, key=len, reverse=True))})"
+_DAYS = {"week": 7.0, "month": HOURS_PER_MONTH / 24}
+_PER = r"(?: ?/ ?| (?:per|an?|each|every) )"
+_RATE = re.compile(rf"(?P<amount>{AMOUNT}) ?(?:{_REQUESTS}{_PER}(?P<period>{_PERIOD})|(?P<short>[rq]p[sm]))(?!\w)")
+_DAILY = re.compile(rf"(?P<amount>{AMOUNT}) (?:daily {_REQUESTS}|{_REQUESTS} daily)(?!\w)")
+_TOKENS = re.compile(
+    rf"(?P<amount>{AMOUNT}) ?(?:(?P<kind>output|generated|input|prompt|total) )?(?:tokens?|toks?|t)"
+    rf"{_PER}(?P<period>{_PERIOD})(?:{_PER}(?P<each>user|request|stream|sequence|client|person)s?)?(?!\w)"
+)
+_PEOPLE = r"(?:users?|people|persons?|clients?|sessions?|developers?|customers?|agents?|employees|seats?)"
+_AT_ONCE = r"(?:concurrent(?:ly)?|simultaneous(?:ly)?|parallel|active|in[- ]flight)"
+_USERS = re.compile(rf"(?P<count>{COUNT}k?) (?:{_AT_ONCE} )?{_PEOPLE}(?: {_AT_ONCE}| at (?:once|the same time))?(?!\w)")
+_CONCURRENT = re.compile(
+    rf"(?P<count>{COUNT}k?) {_AT_ONCE}(?: (?:{_REQUESTS}|streams?|sequences))?(?!\w)"
+    rf"|(?:max(?:imum)? )?concurrency ?(?:of|=|:|is|at)? ?(?P<after>\d{{1,9}}k?)(?![\w.])"
+)
+_BATCH = re.compile(
+    rf"(?P<amount>{AMOUNT}) (?:{_REQUESTS}|documents?|items?|files?|pages?) (?:in|within|under|over) "
+    rf"(?P<window>{AMOUNT}) ?(?P<unit>hours?|hrs?|h|minutes?|min|days?)(?!\w)"
+)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Rates as a spec writes them (`10 req/s`), in the order of the sentence; None or empty where nothing is said.
+
+    `tokens` is tokens per time with their kind (`output`, `input`, `total`); `tokens_each_per_s` is the speed of one
+    stream; `batch` is a number of requests and the window they must be done in.
+    """
+
+    rates: tuple[str, ...] = ()
+    concurrency: int | None = None
+    tokens_per_s: float | None = None
+    tokens_kind: str = ""
+    tokens_each_per_s: float | None = None
+    batch: tuple[str, str] | None = None
+
+
+def read_traffic(reading: Reading) -> Traffic:
+    """Read everything that says how much arrives; two different numbers of users are refused."""
+    batches = [(prefixed(m["amount"]), f"{prefixed(m['window'])} {m['unit']}") for m in reading.take(_BATCH)]
+    rates = [_rate(match) for match in reading.take(_RATE)]
+    rates += [f"{prefixed(match['amount'])} req/day" for match in reading.take(_DAILY)]
+    per_s, kind, each = None, "", None
+    for match in list(reading.take(_TOKENS)):
+        number = _per_second(match)
+        if match["each"]:
+            each = number
+        else:
+            long = _PERIODS[match["period"]] not in ("s", "min")
+            kind = {"generated": "output", "prompt": "input"}.get(match["kind"], match["kind"])
+            per_s = number
+            if not kind:
+                kind = "total" if long else "output"
+                reading.note("workload.request_rate", f"{kind} tokens", f"{match[0]} does not say which tokens")
+    users: list[int] = []
+    for pattern in (_USERS, _CONCURRENT):
+        for match in list(reading.take(pattern)):
+            users.append(_users(match["count"] or match["after"]))
+            if users[-1] != users[0]:
+                reading.refuse(
+                    match.start(), "concurrency", "another number of users", read=f"{users[0]} and {users[-1]}"
+                )
+    return Traffic(
+        rates=tuple(dict.fromkeys(rates)),
+        concurrency=users[0] if users else None,
+        tokens_per_s=per_s,
+        tokens_kind=kind,
+        tokens_each_per_s=each,
+        batch=batches[0] if batches else None,
+    )
+
+
+def _rate(match: re.Match[str]) -> str:
+    amount = prefixed(match["amount"])
+    if match["short"]:
+        return f"{amount} req/{'s' if match['short'][-1] == 's' else 'min'}"
+    period = _PERIODS[match["period"]]
+    if period not in _DAYS:
+        return f"{amount} req/{period}"
+    try:
+        per_s = parse_quantity(f"{amount} req/day", Dimension.REQUEST_RATE) / _DAYS[period]
+    except QuantityError:
+        return f"{amount} req/{period}"  # the reader says what is wrong with it
+    return format_quantity(per_s, Dimension.REQUEST_RATE, digits=6)
+
+
+def _per_second(match: re.Match[str]) -> float:
+    period = _PERIODS[match["period"]]
+    per = period if period not in _DAYS else "day"
+    try:
+        return parse_quantity(f"{prefixed(match['amount'])} req/{per}", Dimension.REQUEST_RATE) / _DAYS.get(period, 1.0)
+    except QuantityError:
+        return 0.0
+
+
+def _users(text: str) -> int:
+    return 1000 * count(text[:-1]) if text.endswith("k") and text[:-1].isdigit() else count(text)
