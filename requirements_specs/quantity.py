@@ -229,6 +229,31 @@ def format_quantity(value: float, dimension: Dimension, digits: int | None = Non
     return f"{number} {unit}"
 
 
+def quantity_pattern(dimension: Dimension) -> str:
+    """Return a regular expression (of JSON Schema, too) that every text of the dimension matches, and no bare number.
+
+    It does not judge how often a currency stands there, nor the size of the number.
+    """
+    measure = _MEASURES[dimension]
+    prefixes = _PREFIXES if measure.prefixes else ()
+    prefix = "(?:" + "|".join(name for name, _ in prefixes if name) + r")?\s*" if prefixes else ""
+    units = "|".join(_unit_pattern(unit, measure) for unit in measure.units)
+    sign, number = r"\s*[+-]?\s*", r"(?:[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?|\.[0-9]+)\s*"
+    before, after = (
+        (r"(?:US\$|\$|USD)?\s*", r"(?:(?:US)?\$|[uU][sS][dD]|[dD]ollars?)?\s*") if measure.money else ("", "")
+    )
+    return rf"^{sign}{before}{sign}{number}{prefix}{after}(?:{units})\s*$"
+
+
+def _unit_pattern(unit: str, measure: _Measure) -> str:
+    """Return a pattern of one unit: blanks between its parts, `per` for a slash, and any case where it has none."""
+    letters = (
+        f"[{letter}{letter.upper()}]" if letter.islower() and letter.isascii() and not measure.case_matters else letter
+        for letter in unit
+    )
+    return "".join(r"\s*(?:/|per)\s*" if letter == "/" else letter for letter in letters)
+
+
 def floor_micro_dollars(dollars: float) -> int:
     """Return the most whole micro-dollars within `dollars`, read as the decimal that the float prints as."""
     return math.floor(Fraction(repr(dollars)) * 10**6)

@@ -16,6 +16,7 @@ import typer
 from optimizer.cli import catalog, inverse
 from optimizer.cli.ask import ask
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
+from optimizer.cli.init import init
 from optimizer.version import VERSION
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(catalog.app, name="catalog")
 app.command()(inverse.inverse)
 app.command()(ask)
+app.command()(init)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""

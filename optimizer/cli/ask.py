@@ -40,6 +40,7 @@ def ask(
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
         from catalog.read import load
+        from optimizer.cli.files import write_text
         from optimizer.deliver.question import refusal, with_specification, written
         from optimizer.names import vocabulary
         from requirements_specs.ask.draft import base_of, draft
@@ -74,7 +75,7 @@ def ask(
         spec = spec.model_copy(update={"assumed": (*drafted.assumed, *spec.assumed)})
         if spec_only:
             if out is not None:
-                _keep(text, out)
+                write_text(out, text)
             typer.echo(
                 _as_json(scanned.missed, drafted.unused, drafted.tree, spec.assumed) if as_json else text, nl=as_json
             )
@@ -95,18 +96,8 @@ def ask(
             next_command="" if out is not None else f"{_repeated(question, model, rate, spec_file)} -o spec.yaml",
         )
         if out is not None:
-            _keep(text, out)
+            write_text(out, text)
         raise typer.Exit(code)
-
-
-def _keep(text: str, out: Path) -> None:
-    """Write the specification; a file that cannot be written is bad input."""
-    from requirements_specs.errors import Problem, SpecError
-
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SpecError([Problem(str(out), None, "", f"cannot be written: {error.strerror}")]) from None
 
 
 def _repeated(question: str, model: str | None, rate: str | None, spec_file: Path | None) -> str:

@@ -1,9 +1,10 @@
-"""`roofplan catalog list | show | check | refresh`: what exists, what it costs, and whether the data hold together."""
+"""`roofplan catalog list | show | check | schema | refresh`: what exists, what it costs, how a specification is written."""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,6 +118,27 @@ def check(as_json: AsJson = False) -> None:
             )
         # Data that fail the check are a bug of the catalog that we ship.
         raise typer.Exit(ExitCode.BUG if errors else ExitCode.ANSWERED)
+
+
+@app.command()
+def schema(
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE.json", help="Where to write it; printed if not given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the JSON Schema (draft-07) of a specification, for editors and validators."""
+    with exit_codes():
+        from optimizer.cli.files import write_text
+        from requirements_specs.schema.build import schema_text
+
+        if out is None:
+            typer.echo(schema_text(), nl=False)
+            return
+        write_text(out, schema_text())
+        written = {"schema_version": SCHEMA_VERSION, "out": str(out)}
+        typer.echo(json.dumps(written, ensure_ascii=False) if as_json else f"written to {out}")
 
 
 def _offers(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from textwrap import shorten
 
 from requirements_specs import convert
+from requirements_specs.ask.chat import CHAT, chat_lengths
 from requirements_specs.ask.hardware import Pins
 from requirements_specs.ask.intent import Kind, Wanted
 from requirements_specs.ask.lengths import Lengths
@@ -20,10 +21,6 @@ from requirements_specs.lengths import LengthDistribution
 from requirements_specs.serving import Assumption, ServingSpec
 from requirements_specs.source import parse
 from requirements_specs.write import Tree, Value, value_of
-
-ASSUMED_PROMPT: Mapping[str, float] = {"mean": 512.0, "p50": 400.0, "p90": 1000.0, "p99": 1500.0}
-ASSUMED_OUTPUT: Mapping[str, float] = {"mean": 200.0, "p50": 150.0, "p90": 420.0, "p99": 800.0}
-"""Lengths of a chat, tokens, where nobody states them: prompts are short enough for 200 ms to the first token."""
 
 _NAME_WIDTH = 60
 
@@ -182,13 +179,13 @@ def _lengths(result: Draft, said: Lengths, context: str | None, base: Base | Non
     if prompt is None and context is not None:
         prompt = _prompt_that_fills(result, context, said.output)
     elif prompt is None and base is None:
-        prompt = {name: _tokens(value) for name, value in ASSUMED_PROMPT.items()}
-        result.assume("workload.prompt_tokens", _listed(ASSUMED_PROMPT), "prompts of a chat, as nothing is said")
+        prompt = chat_lengths("prompt_tokens")
+        result.assume("workload.prompt_tokens", _listed(CHAT["prompt_tokens"]), "prompts of a chat, as nothing is said")
     elif context is not None:
         result.unused.append(f"a context of {context}: prompt and output lengths say how much of it is used")
     if output is None and (base is None or context is not None):
-        output = {name: _tokens(value) for name, value in ASSUMED_OUTPUT.items()}
-        result.assume("workload.output_tokens", _listed(ASSUMED_OUTPUT), "answers of a chat, as nothing is said")
+        output = chat_lengths("output_tokens")
+        result.assume("workload.output_tokens", _listed(CHAT["output_tokens"]), "answers of a chat, as nothing is said")
     for key, value in (("workload.prompt_tokens", said.prompt), ("workload.output_tokens", said.output)):
         if value is not None:
             result.assume(key, value, "every request is taken to be as long as said")
@@ -204,7 +201,9 @@ def _prompt_that_fills(result: Draft, context: str, output: str | None) -> str |
     """The prompt that fills a context together with the longest answer."""
     try:
         longest = (
-            LengthDistribution.from_statistics(**ASSUMED_OUTPUT).maximum if output is None else convert.length(output)
+            LengthDistribution.from_statistics(**CHAT["output_tokens"]).maximum
+            if output is None
+            else convert.length(output)
         )
         prompt = convert.length(context) - longest
         text = _tokens(convert.length(_tokens(prompt)))
@@ -246,7 +245,8 @@ def _load(result: Draft, slots: Slots, lengths: Tree, base: Base | None, rate: s
         return {"offline": {"requests": requests, "window": window}}
     try:
         found = load_of(
-            slots, Load.of(lengths, ASSUMED_PROMPT, ASSUMED_OUTPUT, base.spec if base is not None else None)
+            slots,
+            Load.of(lengths, CHAT["prompt_tokens"], CHAT["output_tokens"], base.spec if base is not None else None),
         )
     except ValueProblem as error:
         result.refuse("workload.request_rate", error.what, read=error.read, allowed=error.allowed)
