@@ -239,9 +239,8 @@ def quantity_pattern(dimension: Dimension) -> str:
     prefix = "(?:" + "|".join(name for name, _ in prefixes if name) + r")?\s*" if prefixes else ""
     units = "|".join(_unit_pattern(unit, measure) for unit in measure.units)
     sign, number = r"\s*[+-]?\s*", r"(?:[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?|\.[0-9]+)\s*"
-    before, after = (
-        (r"(?:US\$|\$|USD)?\s*", r"(?:(?:US)?\$|[uU][sS][dD]|[dD]ollars?)?\s*") if measure.money else ("", "")
-    )
+    before = r"(?:US\$|\$|USD)?\s*" if measure.money else ""
+    after = r"(?:(?:US)?\$|[uU][sS][dD]|[dD]ollars?)?\s*" if measure.money else ""
     return rf"^{sign}{before}{sign}{number}{prefix}{after}(?:{units})\s*$"
 
 

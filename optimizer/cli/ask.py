@@ -43,7 +43,8 @@ def ask(
         from optimizer.cli.files import write_text
         from optimizer.deliver.question import refusal, with_specification, written
         from optimizer.names import vocabulary
-        from requirements_specs.ask.draft import base_of, draft
+        from requirements_specs.ask.base import base_of
+        from requirements_specs.ask.draft import draft
         from requirements_specs.ask.scan import scan
         from requirements_specs.errors import Problem, SpecError, ValueProblem
         from requirements_specs.read import spec_from_text

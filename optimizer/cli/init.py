@@ -45,9 +45,8 @@ def init(
         comments = [f"yaml-language-server: $schema={PACKAGED}", f"roofplan solve {out.name}"]
         write_text(out, spec_text(tree, comments))
         if as_json:
-            typer.echo(
-                json.dumps({"schema_version": SCHEMA_VERSION, "out": str(out), "spec": tree}, ensure_ascii=False)
-            )
+            written = {"schema_version": SCHEMA_VERSION, "out": str(out), "spec": tree}
+            typer.echo(json.dumps(written, ensure_ascii=False))
         else:
             typer.echo(f"written to {out}; next: roofplan solve {out}")
 
@@ -65,10 +64,10 @@ def _answered(question: Question, words: Vocabulary, so_far: Tree, *, ask: bool)
     while ask:
         typer.echo(f"{question.text} [{question.default}] ", nl=False, err=True)
         line = sys.stdin.readline()
+        if not line.endswith("\n") or not sys.stdin.isatty():
+            typer.echo(err=True)  # nobody's Enter ends the line of the question
         if not line and problem is not None:
             raise SpecError([Problem("input", None, "", problem.what, problem.read, problem.allowed, problem.fix)])
-        if not line.endswith("\n"):
-            typer.echo(err=True)  # the input does not end the line of the question
         answer = line.strip()
         if not answer:
             break

@@ -7,7 +7,7 @@ from shlex import quote
 from textwrap import wrap
 
 from optimizer.deliver.page import GLUE
-from requirements_specs.ask.draft import Draft
+from requirements_specs.ask.drafted import Draft
 from requirements_specs.ask.intent import Kind
 from requirements_specs.ask.scan import Scan
 from requirements_specs.errors import printable
@@ -18,12 +18,12 @@ WIDTH = 98
 EXAMPLE = 'roofplan ask "cheapest design for llama-3.1-70b meeting 200ms p99 at 10 req/s"'
 
 VERBS: Mapping[Kind, tuple[str, str]] = {
-    Kind.MEMORY: ("inverse", "it finds the least memory that is enough; solve shows the memory of one design"),
-    Kind.WHY: ("predict", "it predicts what a deployment that exists should do, a row of a CSV file each"),
-    Kind.POOLS: ("solve", "with pools: any, which a later version reads; prefill and decode share replicas until then"),
+    Kind.MEMORY: ("inverse", "the least memory that is enough; solve shows the memory that one design takes"),
+    Kind.WHY: ("predict", "what a deployment that exists should do, a row of a CSV file each"),
+    Kind.POOLS: ("solve", "with pools: any, which a later version reads; until then prefill and decode share replicas"),
     Kind.BUY_OR_BUILD: (
         "solve",
-        "it prints dollars per million tokens of machines that you rent; a price to beat is a budget, "
+        "dollars per million tokens of machines that you rent; a price to beat is a budget, "
         'as in "$2 per million output tokens"',
     ),
     Kind.TRAINING: ("solve", "with kind: training, which a later version reads"),
@@ -64,10 +64,8 @@ def refusal(scanned: Scan, drafted: Draft, commands: Collection[str]) -> str | N
     why = [str(problem) for problem in drafted.problems]
     if scanned.slots.kind is not Kind.DESIGN:
         verb, what = VERBS[scanned.slots.kind]
-        when = "" if verb in commands else ", which a later version has"
-        why.insert(
-            0, f"question: {scanned.slots.kind}: `ask` does not answer this; roofplan {verb} is for it{when}: {what}"
-        )
+        when = "" if verb in commands else " (of a later version)"
+        why.insert(0, f"question: not a question for `ask`: {scanned.slots.kind}\n    roofplan {verb}{when}: {what}")
     for each in drafted.missing:
         why.append(f"question: {each.key}: this is missing: {each.what}\n    say it, as in: {each.example}")
     if not why:

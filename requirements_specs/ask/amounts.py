@@ -2,7 +2,9 @@
 
 import re
 
-AMOUNT = r"(?<![\w.,-])-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s?(?:k|m|b|thousand|million|billion)(?![a-z0-9]))?"
+NOTHING_BEFORE = r"(?<![\w.-])(?<!\d,)"
+"""Where a number may begin: not inside a word, a range or another number."""
+AMOUNT = NOTHING_BEFORE + r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s?(?:k|m|b|thousand|million|billion)(?![a-z0-9]))?"
 """A number with an optional prefix; one that is glued to a word or a range is none."""
 
 _WORDS = {
@@ -24,7 +26,7 @@ _WORDS = {
 }
 NUMERAL = r"(?:\d{1,9}|\b(?:" + "|".join(_WORDS) + r"))"
 """A whole number in digits or as a word; what stands before it may be glued to it."""
-COUNT = rf"(?:(?<![\w.,-]){NUMERAL})"
+COUNT = rf"(?:{NOTHING_BEFORE}{NUMERAL})"
 """A whole number that nothing is glued to from before."""
 
 _PREFIXES = {"k": "k", "thousand": "k", "m": "M", "million": "M", "b": "B", "billion": "B"}

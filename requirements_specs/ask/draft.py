@@ -3,76 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from textwrap import shorten
 
 from requirements_specs import convert
+from requirements_specs.ask.base import Base, merged
 from requirements_specs.ask.chat import CHAT, chat_lengths
+from requirements_specs.ask.drafted import Draft, Missing
 from requirements_specs.ask.hardware import Pins
 from requirements_specs.ask.intent import Kind, Wanted
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.load import Load, load_of
-from requirements_specs.ask.reading import PATH
 from requirements_specs.ask.scan import Scan, Slots
 from requirements_specs.ask.vocabulary import Vocabulary
-from requirements_specs.errors import Problem, ValueProblem, printable
-from requirements_specs.keys import KEYS, joined
+from requirements_specs.errors import ValueProblem, printable
 from requirements_specs.lengths import LengthDistribution
-from requirements_specs.serving import Assumption, ServingSpec
-from requirements_specs.source import parse
-from requirements_specs.write import Tree, Value, value_of
+from requirements_specs.write import Tree, Value
 
 _NAME_WIDTH = 60
-
-
-@dataclass(frozen=True)
-class Base:
-    """A spec that the sentence changes: its text as a tree, and what it means."""
-
-    tree: Tree
-    spec: ServingSpec
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A key that the sentence leaves open, what it is, and how to give it on the command line."""
-
-    key: str
-    what: str
-    example: str
-
-
-@dataclass
-class Draft:
-    """The spec so far; `unused` is what was understood and has no key."""
-
-    tree: Tree = field(default_factory=dict)
-    assumed: list[Assumption] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether a spec can be read from it."""
-        return not self.missing and not self.problems
-
-    def assume(self, key: str, value: str, why: str) -> None:
-        """Note what was taken for something that the sentence does not say."""
-        self.assumed.append(Assumption(key=key, value=value, why=why))
-
-    def refuse(
-        self, key: str, what: str, *, read: str | None = None, allowed: str | None = None, fix: str | None = None
-    ) -> None:
-        """Note what cannot be meant."""
-        self.problems.append(Problem(PATH, None, key, what, read=read, allowed=allowed, fix=fix))
-
-
-def base_of(text: str, path: str, spec: ServingSpec) -> Base:
-    """Return the base that `text` is, which has been read as `spec`."""
-    tree = value_of(parse(text, path))
-    assert isinstance(tree, dict), "parse returns a mapping"
-    return Base(tree, spec)
 
 
 def draft(
@@ -134,23 +81,6 @@ def draft(
     return result
 
 
-def merged(base: Tree, over: Mapping[str, Value], path: str = "") -> Tree:
-    """Return `base` with the keys of `over`; sections are merged key by key, every other value is replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        before = result.get(key)
-        full = joined(path, key)
-        if isinstance(before, dict) and isinstance(value, dict) and (full in KEYS or path == "slo"):
-            result[key] = merged(before, value, full)
-            if full == "slo" and isinstance(value.get("ttft"), dict):
-                # a bare percentile of the base means ttft, too
-                given = value["ttft"]
-                result[key] = {name: each for name, each in merged(before, value, full).items() if name not in given}
-        else:
-            result[key] = value
-    return {key: result[key] for key in (*(key for key in KEYS.get(path, ()) if key in result), *result)}
-
-
 def _filled(**values: str | list[str]) -> Tree:
     """The keys that have a value."""
     return {key: value if isinstance(value, str) else [*value] for key, value in values.items() if value}
@@ -200,11 +130,8 @@ def _lengths(result: Draft, said: Lengths, context: str | None, base: Base | Non
 def _prompt_that_fills(result: Draft, context: str, output: str | None) -> str | None:
     """The prompt that fills a context together with the longest answer."""
     try:
-        longest = (
-            LengthDistribution.from_statistics(**CHAT["output_tokens"]).maximum
-            if output is None
-            else convert.length(output)
-        )
+        chat = LengthDistribution.from_statistics(**CHAT["output_tokens"])
+        longest = chat.maximum if output is None else convert.length(output)
         prompt = convert.length(context) - longest
         text = _tokens(convert.length(_tokens(prompt)))
     except ValueProblem as error:
@@ -244,10 +171,7 @@ def _load(result: Draft, slots: Slots, lengths: Tree, base: Base | None, rate: s
         requests, window = slots.traffic.batch
         return {"offline": {"requests": requests, "window": window}}
     try:
-        found = load_of(
-            slots,
-            Load.of(lengths, CHAT["prompt_tokens"], CHAT["output_tokens"], base.spec if base is not None else None),
-        )
+        found = load_of(slots, Load.of(lengths, None if base is None else base.spec))
     except ValueProblem as error:
         result.refuse("workload.request_rate", error.what, read=error.read, allowed=error.allowed)
         return {}

@@ -86,7 +86,7 @@ _AXES = {
     "dp_attention": r"dp[- _]attention|attention[- _]dp",
     "dp": r"dp|--?dp(?:-size)?|(?:--?)?data[- _]parallel(?:ism)?(?:[- _](?:size|degree))?",
 }
-_REPLICAS_TIMES = re.compile(r"(?<![\w.,-])(?P<replicas>\d{1,4}) ?[x*] ?(?=tp ?=?\d)")
+_REPLICAS_TIMES = re.compile(r"(?<![\w.-])(?<!\d,)(?P<replicas>\d{1,4}) ?[x*] ?(?=tp ?=?\d)")
 _REPLICAS = re.compile(rf"(?P<replicas>{COUNT}) (?:replicas?|copies|instances of the model)(?!\w)")
 _POOLS = re.compile(r"(?<![\w.])(?P<prefill>\d{1,3}) ?p ?[:+]? ?(?P<decode>\d{1,3}) ?d(?![\w])")
 _POOL_WORDS = re.compile(

@@ -43,22 +43,21 @@ def _traffic(answer: str, *_: object) -> Tree:
 
 def _lengths(answer: str, vocabulary: Vocabulary, so_far: Tree) -> Tree:
     if answer == "chat":
-        prompt, output = (LengthDistribution.from_statistics(**each).maximum for each in CHAT.values())
+        longest = float(sum(LengthDistribution.from_statistics(**each).maximum for each in CHAT.values()))
         keys: Tree = {key: chat_lengths(key) for key in CHAT}
     else:
         reading = Reading(answer)
         said = read_lengths(reading)
         if said.prompt is None or said.output is None or reading.problems or not _all_read(reading):
-            raise ValueProblem(
-                "not two lengths", read=answer, allowed="chat; 8k prompts, 300 token answers; 512/200 tokens"
-            )
-        prompt, output = convert.length(said.prompt), convert.length(said.output)
+            allowed = "chat; 8k prompts, 300 token answers; 512/200 tokens"
+            raise ValueProblem("not two lengths", read=answer, allowed=allowed)
+        longest = convert.length(said.prompt) + convert.length(said.output)
         keys = {"prompt_tokens": said.prompt, "output_tokens": said.output}
     model = str(so_far["model"])
     most = vocabulary.context_tokens[model]
-    if prompt + output > most:
-        longest = f"{prompt + output:,.0f} tokens in the longest request"
-        raise ValueProblem(f"longer than the context of {model}", read=longest, allowed=f"at most {most:,} tokens")
+    if longest > most:
+        read = f"{longest:,.0f} tokens in the longest request"
+        raise ValueProblem(f"longer than the context of {model}", read=read, allowed=f"at most {most:,} tokens")
     workload = so_far["workload"]
     assert isinstance(workload, dict), "the traffic is asked first"
     return {"workload": {**workload, **keys}}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from requirements_specs import convert
+from requirements_specs.ask.chat import CHAT
 from requirements_specs.ask.latency import Limit
 from requirements_specs.ask.scan import Slots
 from requirements_specs.quantity import Dimension, format_quantity
@@ -28,27 +29,19 @@ class Load:
     limits: Sequence[LatencyLimit] = ()
 
     @classmethod
-    def of(
-        cls,
-        lengths: Mapping[str, Value],
-        prompt: Mapping[str, float],
-        output: Mapping[str, float],
-        base: ServingSpec | None,
-    ) -> Load:
-        """Return the means of lengths as drafted; a length that is absent is the base's, one by statistics is assumed.
+    def of(cls, lengths: Mapping[str, Value], base: ServingSpec | None) -> Load:
+        """Return the means of lengths as drafted; one that is absent is the base's, one by statistics is a chat's.
 
         Raises:
             ValueProblem: a length is none.
         """
-        before = None if base is None else base.workload
+        if base is None:
+            return cls(_mean(lengths, "prompt_tokens"), _mean(lengths, "output_tokens"))
+        before = base.workload
         return cls(
-            prompt_mean=_mean(
-                lengths.get("prompt_tokens"), prompt, None if before is None else before.prompt_tokens.mean
-            ),
-            output_mean=_mean(
-                lengths.get("output_tokens"), output, None if before is None else before.output_tokens.mean
-            ),
-            limits=() if base is None else base.slo,
+            prompt_mean=_mean(lengths, "prompt_tokens", before.prompt_tokens.mean),
+            output_mean=_mean(lengths, "output_tokens", before.output_tokens.mean),
+            limits=base.slo,
         )
 
 
@@ -73,10 +66,11 @@ def load_of(slots: Slots, load: Load) -> tuple[str, str] | None:
     return _rate(traffic.concurrency / seconds), why
 
 
-def _mean(length: Value | None, assumed: Mapping[str, float], before: float | None) -> float:
+def _mean(lengths: Mapping[str, Value], key: str, before: float | None = None) -> float:
+    length = lengths.get(key)
     if isinstance(length, str):
         return convert.length(length)
-    return before if length is None and before is not None else assumed["mean"]
+    return before if length is None and before is not None else CHAT[key]["mean"]
 
 
 def _rate(per_s: float) -> str:

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from requirements_specs.ask.amounts import AMOUNT, prefixed
+from requirements_specs.ask.amounts import AMOUNT, NOTHING_BEFORE, prefixed
 from requirements_specs.ask.reading import Reading
 from requirements_specs.requirement import BudgetMetric
 
-_NUMBER = AMOUNT.replace(r"(?<![\w.,-])", "")
+_NUMBER = AMOUNT.removeprefix(NOTHING_BEFORE)
 _MONEY = rf"(?:us)?\$ ?(?P<first>{_NUMBER})|(?P<last>{AMOUNT}) ?(?:\$|usd|us dollars?|dollars?|bucks)"
 _TOKENS = (
     r"(?:(?:1 ?)?(?:m|million|mtok)|(?P<thousand>(?:1 ?)?(?:k|thousand)))? ?"

@@ -6,12 +6,12 @@ from functools import cache
 from itertools import pairwise
 
 from requirements_specs.ask.reading import MODEL, PART, Reading
-from requirements_specs.ask.spelling import bare, close_match
-from requirements_specs.ask.vocabulary import Vocabulary
+from requirements_specs.ask.spelling import bare, close_match, digits
+from requirements_specs.ask.vocabulary import NameTable, Vocabulary
 from requirements_specs.known import nearest
 
 _RUN = re.compile(r"[a-z0-9]+")
-_GLUED_COUNT = re.compile(r"(\d+)x([a-z].*)")
+_GLUED_COUNT = re.compile(r"((?:\d+x)+)([a-z].*)")
 _JOINT = re.compile(r"[-_./+ ()]{1,2}")
 _MOST_RUNS = 9
 _SHORTEST_JOINED = 4
@@ -19,8 +19,9 @@ _FEWEST_LETTERS = 3
 _PRECISIONS = frozenset(("fp8", "fp4", "nvfp4", "int4", "int8", "awq", "gptq", "bf16", "fp16"))
 _SIZE = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?b(?![a-z0-9])")
 _SIZED_WORD = re.compile(r"(?<![\w./-])[a-z][a-z0-9._]*-\d+(?:\.\d+)?b(?:-[a-z0-9.]+)*(?![a-z0-9])")
-_PART_LIKE = re.compile(r"(?<![\w.-])(?:rtx[ -]?\d{4}|(?:gb|gh|mi|a|h|b|l|t|v)\d{2,4}[a-z]{0,2})(?![a-z0-9])")
-_TIMES_AFTER = re.compile(r" ?[x*:] ?\d")
+_PART_LIKE = re.compile(
+    r"(?:(?<![\w.-])|(?<=\dx))(?:rtx[ -]?\d{4}|(?:gb|gh|mi|a|h|b|l|t|v)\d{2,4}[a-z]{0,2})(?![a-z0-9])"
+)
 # Families whose bare name is also a word, or another program's.
 _NEED_A_NUMBER = frozenset(("megatron", "mt", "opt", "palm", "phi", "gpt"))
 _MOST_OFFERED = 4
@@ -31,8 +32,8 @@ def read_models(reading: Reading, vocabulary: Vocabulary) -> tuple[str, ...]:
 
     Accelerators stay in the sentence, `read_accelerators` takes them.
     """
-    models, parts = _tables(vocabulary)
-    found = [models[name] for name, start, end in _longest(reading, models, parts, MODEL)]
+    models, parts = vocabulary.models, vocabulary.parts
+    found = _longest(reading, models.ids, parts.ids, MODEL)
     found += _nearly(reading, models, "model", MODEL)
     found += _by_a_part_of_the_name(reading, vocabulary, named=bool(found))
     return tuple(dict.fromkeys(found))
@@ -40,9 +41,8 @@ def read_models(reading: Reading, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 def read_accelerators(reading: Reading, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return the ids of the accelerators that are named, each once; one that the catalog does not hold is refused."""
-    _, parts = _tables(vocabulary)
-    found = [parts[name] for name, start, end in _longest(reading, parts, {}, PART)]
-    found += _nearly(reading, parts, "inventory.accelerators", PART)
+    found = _longest(reading, vocabulary.parts.ids, {}, PART)
+    found += _nearly(reading, vocabulary.parts, "inventory.accelerators", PART)
     for match in list(_PART_LIKE.finditer(reading.left)):
         reading.claim(match.start(), match.end(), PART)
         reading.refuse(
@@ -56,13 +56,6 @@ def read_accelerators(reading: Reading, vocabulary: Vocabulary) -> tuple[str, ..
     return tuple(dict.fromkeys(found))
 
 
-def _tables(vocabulary: Vocabulary) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Bare name -> id, of models and of accelerators."""
-    models = {bare(name): target for name, target in vocabulary.names.models.items()}
-    parts = {bare(name): target for name, target in vocabulary.names.accelerators.items()}
-    return models, parts
-
-
 def _runs(text: str) -> list[tuple[int, int]]:
     """Places of letters and digits without a sign between; a count that is glued to a name stands alone."""
     runs = []
@@ -71,7 +64,7 @@ def _runs(text: str) -> list[tuple[int, int]]:
         if glued is None:
             runs.append(match.span())
         else:
-            runs += [(match.start(), match.start() + len(glued[1])), (match.end() - len(glued[2]), match.end())]
+            runs += [(match.start(), match.start() + len(glued[1]) - 1), (match.end() - len(glued[2]), match.end())]
     return runs
 
 
@@ -90,11 +83,9 @@ def _windows(text: str) -> Iterator[list[tuple[int, int]]]:
             yield runs[first : end + 1]
 
 
-def _longest(
-    reading: Reading, table: Mapping[str, str], others: Mapping[str, str], mark: str
-) -> list[tuple[str, int, int]]:
-    """Names of `table` that stand in the sentence, the longest at each place; those of `others` are left there."""
-    found: list[tuple[str, int, int]] = []
+def _longest(reading: Reading, table: Mapping[str, str], others: Mapping[str, str], mark: str) -> list[str]:
+    """Ids of the names of `table` that stand in the sentence, the longest at each place; `others` are left there."""
+    found: list[str] = []
     text, free_from = reading.left, 0
     for window in _windows(text):
         start, end = window[0][0], window[-1][1]
@@ -104,12 +95,11 @@ def _longest(
             continue
         name = _known(text[start:end], table)
         if name is not None and (len(window) == 1 or len(name) >= _SHORTEST_JOINED):
-            found.append((name, start, end))
+            found.append(table[name])
+            reading.claim(start, end, mark)
             free_from = end
         elif name is None and _known(text[start:end], others) is not None:
             free_from = end
-    for _, start, end in found:
-        reading.claim(start, end, mark)
     return found
 
 
@@ -128,7 +118,7 @@ def _goes_on(text: str, end: int) -> bool:
     return re.match(r"[.-]v?\d", text[end:]) is not None
 
 
-def _nearly(reading: Reading, table: Mapping[str, str], key: str, mark: str) -> list[str]:
+def _nearly(reading: Reading, table: NameTable, key: str, mark: str) -> list[str]:
     """Ids of names with a slip of the hand, each noted."""
     found = []
     text, free_from = reading.left, 0
@@ -138,11 +128,11 @@ def _nearly(reading: Reading, table: Mapping[str, str], key: str, mark: str) -> 
         letters = sum(character.isalpha() for character in written)
         if start < free_from or letters < _FEWEST_LETTERS or letters == len(written) or _goes_on(text, end):
             continue
-        name = close_match(written, table)
+        name = close_match(written, table.by_digits.get(digits(written), ()))
         if name is not None and not _joins_a_word(text, window):
-            reading.note(key, table[name], f"{text[start:end]} is read as this")
+            reading.note(key, table.ids[name], f"{text[start:end]} is read as this")
             reading.claim(start, end, mark)
-            found.append(table[name])
+            found.append(table.ids[name])
             free_from = end
     return found
 

@@ -23,7 +23,7 @@ class Reading:
 
     def __init__(self, question: str):
         self.text = "".join(_plain(character) for character in question)
-        self.left = self.text
+        self.left = "".join(character if _may_belong(character) else " " for character in self.text)
         self.read: list[tuple[int, int]] = []
         self.problems: list[Problem] = []
         self.notes: list[tuple[str, str, str]] = []
@@ -56,6 +56,11 @@ class Reading:
     ) -> None:
         """Note a problem and its place in the sentence."""
         self.problems.append(Problem(PATH, Mark(1, start + 1), key, what, read=read, allowed=allowed, fix=fix))
+
+
+def _may_belong(character: str) -> bool:
+    """Whether a character can be of a name, a number or a unit; a word in another script ends where these begin."""
+    return character.isascii() or not character.isalpha() or character in "µμ"
 
 
 def _plain(character: str) -> str:

@@ -10,7 +10,7 @@ from requirements_specs.ask.latency import Limit, read_limits
 from requirements_specs.ask.lengths import Lengths, read_lengths
 from requirements_specs.ask.money import Money, read_money
 from requirements_specs.ask.names import read_accelerators, read_models
-from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, PART, PATH, Reading
+from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, PART, PATH, Reading
 from requirements_specs.ask.service import Service, read_service
 from requirements_specs.ask.traffic import Traffic, read_traffic
 from requirements_specs.ask.vocabulary import Vocabulary
@@ -18,7 +18,10 @@ from requirements_specs.ask.words import Precision, Where, read_precision, read_
 from requirements_specs.errors import Mark, Problem
 from requirements_specs.serving import Assumption
 
-_UNREAD_NOT = re.compile(rf"(?<!\w)(?:no|not|without|except|excluding|avoid|never)(?: [a-z]+)? ?[{BLANK}{PART}]")
+_MORE = r"(?!(?:exceeding|more|over|above|less|fewer|later|slower)\b)"
+_UNREAD_NOT = re.compile(
+    rf"(?<!\w)(?:no|not|without|except|excluding|avoid|never)(?: {_MORE}[a-z]+)? ?[{BLANK}{PART}{MODEL}]"
+)
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,11 @@ class Scan:
 
 def scan(question: str, vocabulary: Vocabulary) -> Scan:
     """Read a sentence; nothing that it says raises, what is wrong with it is among the problems."""
-    reading = Reading(question[:LONGEST_QUESTION])
-    if len(question) > LONGEST_QUESTION:
-        reading.refuse(
-            LONGEST_QUESTION,
-            "",
-            "the question is too long",
-            read=f"{len(question):,} characters",
-            allowed=f"{LONGEST_QUESTION:,}",
-        )
+    whole = question if len(question) <= LONGEST_QUESTION else question[:LONGEST_QUESTION].rpartition(" ")[0]
+    reading = Reading(whole)
+    if whole != question:
+        read, allowed = f"{len(question):,} characters", f"at most {LONGEST_QUESTION:,}"
+        reading.refuse(len(whole), "", "the question is too long", read=read, allowed=allowed)
     money = read_money(reading)
     models = read_models(reading, vocabulary)
     if len(models) > 1:

@@ -11,16 +11,20 @@ def bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+def digits(name: str) -> tuple[str, ...]:
+    """Return the numbers in a name, in order."""
+    return tuple(re.findall(r"[0-9]+", name))
+
+
 def close_match(word: str, candidates: Iterable[str]) -> str | None:
     """Return the one candidate within one slip of `word` (two from eight letters on); None if none or several are.
 
     Both are `bare` names. A slip drops, adds, changes or swaps letters, never a digit: 8b is not 9b.
     """
     most = 1 if len(word) < _SHORT else 2
-    digits = re.sub(r"\D+", " ", word).split()
     least, found = most + 1, set[str]()
     for candidate in candidates:
-        if abs(len(candidate) - len(word)) > most or re.sub(r"\D+", " ", candidate).split() != digits:
+        if abs(len(candidate) - len(word)) > most or digits(candidate) != digits(word):
             continue
         slips = edit_distance(word, candidate)
         if slips < least:

@@ -2,8 +2,28 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
+from requirements_specs.ask.spelling import bare, digits
 from requirements_specs.known import KnownNames
+
+
+@dataclass(frozen=True)
+class NameTable:
+    """Spellings without signs -> ids, and the same spellings by the numbers in them."""
+
+    ids: Mapping[str, str]
+    by_digits: Mapping[tuple[str, ...], tuple[str, ...]]
+
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> Self:
+        """Return the table of `names`, which maps spellings of any kind to ids."""
+        ids = {bare(name): target for name, target in names.items()}
+        by_digits: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for name in ids:
+            by_digits[digits(name)] = (*by_digits.get(digits(name), ()), name)
+        return cls(ids, by_digits)
 
 
 @dataclass(frozen=True)
@@ -16,6 +36,16 @@ class Vocabulary:
     names: KnownNames
     context_tokens: Mapping[str, int]
     estimated: Set[str] = frozenset()
+
+    @cached_property
+    def models(self) -> NameTable:
+        """The names of models."""
+        return NameTable.of(self.names.models)
+
+    @cached_property
+    def parts(self) -> NameTable:
+        """The names of accelerators."""
+        return NameTable.of(self.names.accelerators)
 
 
 OTHER_PROVIDER_NAMES: Mapping[str, str] = {

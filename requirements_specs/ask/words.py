@@ -126,7 +126,7 @@ _FORMAT_NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _FORMAT = "|".join(map(re.escape, sorted(_FORMAT_NAMES, key=len, reverse=True)))
 _KV = re.compile(
-    rf"(?<![\w])(?:(?P<before>{_FORMAT}) (?:kv|kv[- ]cache)"
+    rf"(?<![\w])(?:(?P<before>{_FORMAT}) kv(?:[- ]cache)?"
     rf"|kv(?:[- ]cache)?(?: (?:in|at|as|dtype))? ?=?:?(?P<after>{_FORMAT}))(?![\w])"
 )
 _WEIGHTS = re.compile(rf"(?<![a-z0-9])(?:{_FORMAT})(?:[- ](?:weights|quantized|quantization|precision))?(?![a-z0-9])")

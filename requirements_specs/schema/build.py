@@ -33,7 +33,5 @@ def _section(path: str) -> Schema:
         full = joined(path, key)
         form = FORMS.get(full)
         properties[key] = _section(full) if form is None else {"description": form.description, **form.schema}
-    section: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    if path in REQUIRED:
-        section["required"] = list(REQUIRED[path])
-    return section
+    required = {"required": list(REQUIRED[path])} if path in REQUIRED else {}
+    return {"type": "object", "properties": properties, "additionalProperties": False, **required}

@@ -9,7 +9,8 @@ from requirements_specs.quantity import Dimension, quantity_pattern
 from requirements_specs.requirement import Metric
 from requirements_specs.serving import Objective, Pools
 
-Schema: TypeAlias = "dict[str, str | bool | int | float | list[str] | list[Schema] | Schema | dict[str, Schema]]"
+Schema: TypeAlias = Mapping[str, object]
+"""A JSON object."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,8 @@ def _whole(least: int) -> Schema:
 
 
 def _number(least: float, most: float) -> Schema:
-    return {
-        "anyOf": [{"type": "number", "minimum": least, "maximum": most}, {"type": "string", "pattern": r"^[0-9.]+$"}]
-    }
+    written = {"type": "string", "pattern": r"^[0-9]{1,9}(?:\.[0-9]{1,17})?$"}
+    return {"anyOf": [{"type": "number", "minimum": least, "maximum": most}, written]}
 
 
 def _histogram_row() -> Schema:
