@@ -245,12 +245,13 @@ def quantity_pattern(dimension: Dimension) -> str:
 
 
 def _unit_pattern(unit: str, measure: _Measure) -> str:
-    """Return a pattern of one unit: blanks between its parts, `per` for a slash, and any case where it has none."""
+    """Return a pattern of one unit: blanks between its words, `per` for a slash, and any case where it has none."""
+    name = next((name for name in _TOKEN_NAMES if unit.endswith(name)), "")
     letters = (
         f"[{letter}{letter.upper()}]" if letter.islower() and letter.isascii() and not measure.case_matters else letter
-        for letter in unit
+        for letter in f"{unit.removesuffix(name)} {name}".strip()
     )
-    return "".join(r"\s*(?:/|per)\s*" if letter == "/" else letter for letter in letters)
+    return "".join({"/": r"\s*(?:/|per)\s*", " ": r"\s*"}.get(letter, letter) for letter in letters)
 
 
 def floor_micro_dollars(dollars: float) -> int:
