@@ -18,7 +18,7 @@ def spec_text(tree: Mapping[str, Value], comments: Sequence[str] = ()) -> str:
     """Return the spec with its comments above, a line each; it ends with a line break."""
     lines = [f"# {comment}" for comment in comments]
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             lines.append(f"{key}:")
             lines += [f"  {inner}: {_inline(each)}" for inner, each in value.items()]
         else:

@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 # What the README says that these end with.
-EXIT_CODES = {"roofplan solve examples/infeasible_tpot.yaml --json": 3}
+EXIT_CODES = {
+    "roofplan solve examples/infeasible_tpot.yaml --json": 3,
+    'roofplan ask "give me the cheapest design meeting 200ms p99"': 2,
+}
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from typing import TYPE_CHECKING
 
 import typer
 
-from catalog.read import Snapshot
 from optimizer.cli.exits import ExitCode
-from optimizer.errors import QuestionError
-from optimizer.outcome import Status
-from optimizer.report import outcome_of
-from optimizer.search.solver_process import SolverProcess
-from optimizer.solve import answer
-from optimizer.topology.pins import refuse_impossible_pins
-from requirements_specs.serving import ServingSpec
 
-_CODES = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
+if TYPE_CHECKING:
+    from catalog.read import Snapshot
+    from optimizer.search.solver_process import SolverProcess
+    from requirements_specs.serving import ServingSpec
 
 
 def print_answer(
@@ -41,6 +36,14 @@ def print_answer(
         InternalError: a bug of ours.
 
     """
+    from datetime import date
+
+    from optimizer.errors import QuestionError
+    from optimizer.outcome import Status
+    from optimizer.report import outcome_of
+    from optimizer.solve import answer
+    from optimizer.topology.pins import refuse_impossible_pins
+
     try:
         refuse_impossible_pins(snapshot.models[spec.model], spec.layout)
         found = answer(spec, snapshot, solver.solve)
@@ -55,4 +58,5 @@ def print_answer(
         if heading:
             typer.echo(heading)
         typer.echo(terminal_text(render(outcome, spec, source_name, next_command)), color=True)
-    return _CODES.get(outcome.status, ExitCode.UNPROVED)
+    codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
+    return codes.get(outcome.status, ExitCode.UNPROVED)

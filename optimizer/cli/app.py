@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli import catalog, inverse
+from optimizer.cli.answering import print_answer
 from optimizer.cli.ask import ask
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
@@ -71,8 +72,6 @@ def solve(
         from optimizer.additions import read_question
 
         spec, snapshot = read_question(spec_file, load())
-
-        from optimizer.cli.answering import print_answer
 
         raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), as_json=as_json))
 

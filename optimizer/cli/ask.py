@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from optimizer.cli.answering import print_answer
 from optimizer.cli.exits import ExitCode, exit_codes
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ def ask(
         from optimizer.search.solver_process import SolverProcess
 
         solver = resources.enter_context(SolverProcess())
-        from optimizer.cli.answering import print_answer
 
         code = print_answer(
             spec,

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,19 @@ def test_an_error_in_the_data_ends_with_1(run: Run, monkeypatch: pytest.MonkeyPa
     ran = run("catalog", "check")
     assert ran.code == 1
     assert f"error: reference: {first.id}: no part 'h1000'" in ran.out.splitlines()
+
+
+def test_the_schema_is_printed_or_written(run: Run, tmp_path: Path) -> None:
+    ran = run("catalog", "schema")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["$schema"] == "http://json-schema.org/draft-07/schema#"
+    path = tmp_path / "schema.json"
+    assert run("catalog", "schema", "-o", str(path)).out == f"written to {path}\n"
+    assert path.read_text(encoding="utf-8") == ran.out == run("catalog", "schema", "--json").out
+    assert json.loads(run("catalog", "schema", "-o", str(path), "--json").out) == {
+        "schema_version": 1,
+        "out": str(path),
+    }
+    ran = run("catalog", "schema", "-o", str(tmp_path / "nowhere" / "schema.json"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be written" in ran.err

@@ -101,6 +101,14 @@ def test_bad_input_ends_with_2_and_says_what_to_change(
         assert part in ran.err
 
 
+def test_a_pin_that_no_layout_meets_is_bad_input_with_the_nearest(run: Run, spec_file: SpecFile) -> None:
+    path = spec_file("inventory:", "layout: {tp: 3}\ninventory:")
+    ran = run("solve", str(path), "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"{path}: layout.tp: ")
+    assert "did you mean: 2 or 4" in ran.err
+
+
 def test_an_inventory_that_leaves_no_offer_is_bad_input_of_that_file(run: Run, spec_file: SpecFile) -> None:
     path = spec_file("providers: [lambda, runpod]", "providers: [lambda]\n  regions: [us-east-1]")
     ran = run("solve", str(path))
