@@ -9,10 +9,10 @@ from requirements_specs import convert
 from requirements_specs.ask.base import Base, merged
 from requirements_specs.ask.chat import CHAT, chat_lengths
 from requirements_specs.ask.drafted import Draft, Missing
-from requirements_specs.ask.hardware import Pins
 from requirements_specs.ask.intent import Kind, Wanted
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.load import Load, load_of
+from requirements_specs.ask.pins import Pins
 from requirements_specs.ask.scan import Scan, Slots
 from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.errors import ValueProblem, printable

@@ -52,7 +52,7 @@ _WANTED: Sequence[tuple[Wanted, str]] = (
     ),
 )
 _KINDS: Sequence[tuple[Kind, str]] = (
-    (Kind.TRAINING, r"train(?:ing|ed)?|pre-?train(?:ing)?|fine-?tun(?:e|ing)|mfu"),
+    (Kind.TRAINING, r"train(?:ing)?|pre-?train(?:ing)?|fine-?tune|mfu"),
     (
         Kind.WHY,
         r"why|slow(?:er)?|far lower|lower than|lower throughput|worse|less than expected|what i got|bottleneck"
@@ -60,12 +60,13 @@ _KINDS: Sequence[tuple[Kind, str]] = (
     ),
     (
         Kind.BUY_OR_BUILD,
-        r"(?:frontier |managed |hosted |llm )?apis?|saas|self[- ]host(?:ed|ing)?|buy or build|break[- ]?even",
+        r"frontier apis?|saas|buy or build|break[- ]?even"
+        r"|(?:vs\.?|versus|or|than|against) (?:an? |the )?(?:[a-z]+ )?apis?",
     ),
     (
         Kind.MEMORY,
         r"(?:how much|which|what|calculate) (?:gpu )?(?:vram|memory|ram)|vram|memory (?:requirements?|footprint|usage)"
-        r"|(?:--?)?gpu[- _]memory[- _]utili[sz]ation|fits? (?:in|on|into)",
+        r"|(?:--?)?gpu[- _]memory[- _]utili[sz]ation",
     ),
 )
 _CHEAPEST = "cheapest"

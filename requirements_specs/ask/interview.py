@@ -13,7 +13,7 @@ from requirements_specs.ask.lengths import read_lengths
 from requirements_specs.ask.money import read_money
 from requirements_specs.ask.reading import Reading
 from requirements_specs.ask.vocabulary import Vocabulary
-from requirements_specs.ask.words import read_where
+from requirements_specs.ask.where import read_where
 from requirements_specs.errors import ValueProblem
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.write import Tree

@@ -58,6 +58,9 @@ def load_of(slots: Slots, load: Load) -> tuple[str, str] | None:
         return _rate(traffic.tokens_per_s / each), f"{traffic.tokens_kind} tokens over {each:,.0f} of one request"
     if traffic.concurrency is None:
         return None
+    if traffic.rate_each is not None:
+        each_per_s = convert.request_rate(traffic.rate_each)
+        return _rate(traffic.concurrency * each_per_s), f"{traffic.concurrency:,} users, {traffic.rate_each} each"
     seconds, how = _time_of_a_request(slots, load)
     why = (
         f"{traffic.concurrency:,} users who always have one request open, each for {how}: by Little's law "

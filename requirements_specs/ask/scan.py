@@ -4,17 +4,19 @@ import re
 from dataclasses import dataclass
 
 from requirements_specs.ask.coverage import LEAST_COVERAGE, coverage
-from requirements_specs.ask.hardware import Hardware, Pins, read_hardware, read_pins
+from requirements_specs.ask.hardware import Hardware, read_hardware
 from requirements_specs.ask.intent import Kind, Wanted, read_kind, read_objectives
 from requirements_specs.ask.latency import Limit, read_limits
 from requirements_specs.ask.lengths import Lengths, read_lengths
 from requirements_specs.ask.money import Money, read_money
 from requirements_specs.ask.names import read_accelerators, read_models
+from requirements_specs.ask.pins import Pins, read_pins
+from requirements_specs.ask.precision import Precision, read_precision
 from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, PART, PATH, Reading
 from requirements_specs.ask.service import Service, read_service
 from requirements_specs.ask.traffic import Traffic, read_traffic
 from requirements_specs.ask.vocabulary import Vocabulary
-from requirements_specs.ask.words import Precision, Where, read_precision, read_where
+from requirements_specs.ask.where import Where, read_where
 from requirements_specs.errors import Mark, Problem
 from requirements_specs.serving import Assumption
 

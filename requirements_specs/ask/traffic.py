@@ -18,13 +18,19 @@ _PERIODS = {
     **dict.fromkeys(("mo", "month"), "month"),
 }
 _PERIOD = rf"(?:{'|'.join(sorted(_PERIODS, key=len, reverse=True))})"
+_ONE_OF_MANY = r"user|client|person|session|developer|customer|agent|employee|seat"
+_MACHINE = r"gpu|card|accelerator|chip|replica|node|instance|machine|server"
 _DAYS = {"week": 7.0, "month": HOURS_PER_MONTH / 24}
 _PER = r"(?: ?/ ?| (?:per|an?|each|every) )"
-_RATE = re.compile(rf"(?P<amount>{AMOUNT}) ?(?:{_REQUESTS}{_PER}(?P<period>{_PERIOD})|(?P<short>[rq]p[sm]))(?!\w)")
+_RATE = re.compile(
+    rf"(?P<amount>{AMOUNT}) ?(?:{_REQUESTS}{_PER}(?P<period>{_PERIOD})|(?P<short>[rq]p[sm]))"
+    rf"(?:(?P<each>(?: from)? each|{_PER}(?:{_ONE_OF_MANY}))|(?P<part>{_PER}(?:{_MACHINE})))?(?!\w)"
+)
 _DAILY = re.compile(rf"(?P<amount>{AMOUNT}) (?:daily {_REQUESTS}|{_REQUESTS} daily)(?!\w)")
 _TOKENS = re.compile(
     rf"(?P<amount>{AMOUNT}) ?(?:(?P<kind>output|generated|input|prompt|total) )?(?:tokens?|toks?|t)"
-    rf"{_PER}(?P<period>{_PERIOD})(?:{_PER}(?P<each>user|request|stream|sequence|client|person)s?)?(?!\w)"
+    rf"{_PER}(?P<period>{_PERIOD})"
+    rf"(?:(?P<each>{_PER}(?:{_ONE_OF_MANY}|request|stream|sequence))|(?P<part>{_PER}(?:{_MACHINE})))?(?!\w)"
 )
 _PEOPLE = r"(?:users?|people|persons?|clients?|sessions?|developers?|customers?|agents?|employees|seats?)"
 _AT_ONCE = r"(?:concurrent(?:ly)?|simultaneous(?:ly)?|parallel|active|in[- ]flight)"
@@ -43,11 +49,12 @@ _BATCH = re.compile(
 class Traffic:
     """Rates as a spec writes them (`10 req/s`), in the order of the sentence; None or empty where nothing is said.
 
-    `tokens` is tokens per time with their kind (`output`, `input`, `total`); `tokens_each_per_s` is the speed of one
-    stream; `batch` is a number of requests and the window they must be done in.
+    `rate_each` is the rate of one user, `tokens_each_per_s` the speed of one stream. `tokens_per_s` is of all users,
+    `tokens_kind` (`input`, `output`, `total`) says of what. `batch` is a number of requests and the window for them.
     """
 
     rates: tuple[str, ...] = ()
+    rate_each: str | None = None
     concurrency: int | None = None
     tokens_per_s: float | None = None
     tokens_kind: str = ""
@@ -56,38 +63,61 @@ class Traffic:
 
 
 def read_traffic(reading: Reading) -> Traffic:
-    """Read everything that says how much arrives; two different numbers of users are refused."""
+    """Read everything that says how much arrives; two numbers of users, and the share of one machine, are refused."""
     batches = [(prefixed(m["amount"]), f"{prefixed(m['window'])} {m['unit']}") for m in reading.take(_BATCH)]
-    rates = [_rate(match) for match in reading.take(_RATE)]
-    rates += [f"{prefixed(match['amount'])} req/day" for match in reading.take(_DAILY)]
-    per_s, kind, each = None, "", None
-    for match in list(reading.take(_TOKENS)):
-        number = _per_second(match)
-        if match["each"]:
-            each = number
+    rates: list[str] = []
+    rates_each: list[str] = []
+    for match in list(reading.take(_RATE)):
+        if match["part"]:
+            _refuse_share(reading, match)
         else:
-            long = _PERIODS[match["period"]] not in ("s", "min")
-            kind = {"generated": "output", "prompt": "input"}.get(match["kind"], match["kind"])
-            per_s = number
-            if not kind:
-                kind = "total" if long else "output"
-                reading.note("workload.request_rate", f"{kind} tokens", f"{match[0]} does not say which tokens")
+            (rates_each if match["each"] else rates).append(_rate(match))
+    rates += [f"{prefixed(match['amount'])} req/day" for match in reading.take(_DAILY)]
+    tokens: list[tuple[float, str]] = []
+    tokens_each: list[float] = []
+    for match in list(reading.take(_TOKENS)):
+        if match["part"]:
+            _refuse_share(reading, match)
+        elif match["each"]:
+            tokens_each.append(_per_second(match))
+        else:
+            tokens.append((_per_second(match), _kind(reading, match)))
+    per_s, kind = tokens[0] if tokens else (None, "")
+    return Traffic(
+        rates=tuple(dict.fromkeys(rates)),
+        rate_each=rates_each[0] if rates_each else None,
+        concurrency=_concurrency(reading),
+        tokens_per_s=per_s,
+        tokens_kind=kind,
+        tokens_each_per_s=tokens_each[0] if tokens_each else None,
+        batch=batches[0] if batches else None,
+    )
+
+
+def _concurrency(reading: Reading) -> int | None:
+    """How many are served at once; None where nobody says."""
     users: list[int] = []
     for pattern in (_USERS, _CONCURRENT):
         for match in list(reading.take(pattern)):
-            users.append(_users(match["count"] or match["after"]))
+            users.append(_users(match["count"] or match.groupdict().get("after") or ""))
             if users[-1] != users[0]:
-                reading.refuse(
-                    match.start(), "concurrency", "another number of users", read=f"{users[0]} and {users[-1]}"
-                )
-    return Traffic(
-        rates=tuple(dict.fromkeys(rates)),
-        concurrency=users[0] if users else None,
-        tokens_per_s=per_s,
-        tokens_kind=kind,
-        tokens_each_per_s=each,
-        batch=batches[0] if batches else None,
-    )
+                read = f"{users[0]} and {users[-1]}"
+                reading.refuse(match.start(), "concurrency", "another number of users", read=read)
+    return users[0] if users else None
+
+
+def _kind(reading: Reading, match: re.Match[str]) -> str:
+    """Which tokens are meant; where nobody says, those of a second are output and those of a longer time all."""
+    if match["kind"]:
+        return {"generated": "output", "prompt": "input"}.get(match["kind"], match["kind"])
+    kind = "output" if _PERIODS[match["period"]] in ("s", "min") else "total"
+    reading.note("workload.request_rate", f"{kind} tokens", f"{match[0]} does not say which tokens")
+    return kind
+
+
+def _refuse_share(reading: Reading, match: re.Match[str]) -> None:
+    what, allowed = "traffic is that of the whole service", "10 req/s, 5M tokens per day"
+    reading.refuse(match.start(), "workload.request_rate", what, read=match[0], allowed=allowed)
 
 
 def _rate(match: re.Match[str]) -> str:

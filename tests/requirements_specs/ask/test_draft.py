@@ -122,6 +122,7 @@ def test_two_objectives_and_several_rates_are_two_questions(drafted: Drafted) ->
         ("5 users of llama-3.1-8b, mean e2e 4 s, tpot p99 20 ms", 5 / 4),
         ("5 users of llama-3.1-8b, 50 tok/s per user", 5 / (200 / 50)),
         ("64 concurrent requests of llama-3.1-8b, 400 token answers", 64 / (400 * 0.05)),
+        ("120 users of llama-3.1-8b, 2 requests per minute each", 4.0),
         ("4000 output tokens/s of llama-3.1-8b", 4000 / 200),
         ("86.4M tokens per day of llama-3.1-8b", 1000 / 712),
         ("1000 input tokens/s of llama-3.1-8b, 500 token prompts", 1000 / 500),

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from requirements_specs.ask.hardware import Hardware, Pins
+from requirements_specs.ask.hardware import Hardware
 from requirements_specs.ask.intent import Kind, Wanted
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.money import Money
+from requirements_specs.ask.pins import Pins
+from requirements_specs.ask.precision import Precision
 from requirements_specs.ask.scan import Slots
 from requirements_specs.ask.traffic import Traffic
-from requirements_specs.ask.words import Precision, Where
+from requirements_specs.ask.where import Where
 from tests.requirements_specs.ask.conftest import Reader
 
 GITHUB = "https://github.com/"
@@ -153,3 +155,17 @@ def test_an_empty_sentence_has_no_slot(read: Reader) -> None:
 )
 def test_questions_of_another_kind_are_told_apart(read: Reader, text: str, source: str, kind: Kind) -> None:
     assert read(text).slots.kind is kind, GITHUB + source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cheapest design for a llama-3.1-70b API at 10 req/s",
+        "my fine-tuned llama-3.1-8b at 10 req/s",
+        "does llama-3.1-70b fit on 4xH100 at 10 req/s",
+        "self-hosted llama-3.1-8b at 10 req/s",
+    ],
+)
+def test_a_design_is_asked_for_in_many_ways(read: Reader, text: str) -> None:
+    assert read(text).slots.kind is Kind.DESIGN
+    assert read(text).understood

@@ -4,16 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requirements_specs.ask.hardware import Hardware, Pins
+from requirements_specs.ask.hardware import Hardware
 from requirements_specs.ask.intent import Kind, Wanted
 from requirements_specs.ask.latency import Limit
 from requirements_specs.ask.lengths import Lengths
+from requirements_specs.ask.pins import Pins
+from requirements_specs.ask.precision import Precision
 from requirements_specs.ask.reading import LONGEST_QUESTION
 from requirements_specs.ask.scan import Scan, scan
 from requirements_specs.ask.service import Service
 from requirements_specs.ask.traffic import Traffic
 from requirements_specs.ask.vocabulary import Vocabulary
-from requirements_specs.ask.words import Precision, Where
+from requirements_specs.ask.where import Where
 from requirements_specs.requirement import BudgetMetric, Metric, Statistic
 from tests.requirements_specs.ask.conftest import Reader
 
@@ -71,6 +73,8 @@ GLUED: list[tuple[str, str, Any]] = [
     ("1M requests/day", "traffic", Traffic(rates=("1M req/day",))),
     ("2 million queries per day", "traffic", Traffic(rates=("2M req/day",))),
     ("604,800 requests per week", "traffic", Traffic(rates=("1 req/s",))),
+    ("100 users, 2 requests per minute each", "traffic", Traffic(rate_each="2 req/min", concurrency=100)),
+    ("2 req/h per user for 1k users", "traffic", Traffic(rate_each="2 req/h", concurrency=1000)),
     ("5 users", "traffic", Traffic(concurrency=5)),
     ("2k concurrent users", "traffic", Traffic(concurrency=2000)),
     ("concurrency of 64", "traffic", Traffic(concurrency=64)),
@@ -222,6 +226,8 @@ def test_a_precision_at_the_end_of_a_name_is_a_precision(read: Reader) -> None:
         ("in europe", "inventory.regions", None),
         ("using ollama", "engines", None),
         ("5 users and 6 users", "concurrency", None),
+        ("10 req/s per GPU", "workload.request_rate", None),
+        ("2000 tok/s/gpu", "workload.request_rate", None),
         ("ttft 100 ms and ttft 200 ms", "slo.ttft.p99", None),
         ("8k prompts and 9k prompts", "workload.prompt_tokens", None),
         ("8xH100 and 16xH200", "inventory.max_accelerators", None),

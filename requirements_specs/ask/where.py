@@ -1,4 +1,4 @@
-"""Words of a sentence that are not names: providers, engines, places, tiers, formats."""
+"""Where it may run: providers, regions, tiers and engines."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -67,15 +67,11 @@ def _named(reading: Reading, key: str, table: Mapping[str, str], slips: Iterable
     misspelt = {name for name in slips if len(name) >= _SHORTEST_SLIP}
     for match in [*re.finditer(r"(?<![\w-])[a-z]{4,}(?![\w-])", reading.left)] if misspelt else []:
         meant = close_match(match[0], misspelt)
-        if meant is not None and match[0] not in _ENGLISH:
+        if meant is not None:
             reading.claim(match.start(), match.end())
             reading.note(key, meant, f"{match[0]} is read as this")
             found.append(meant)
     return tuple(dict.fromkeys(found))
-
-
-# Words one letter away from a provider's name.
-_ENGLISH = frozenset(("nebulous", "cordweave", "lambs"))
 
 
 def _refuse_places(reading: Reading, regions: tuple[str, ...], known: Iterable[str]) -> None:
@@ -107,54 +103,3 @@ def _tiers(reading: Reading) -> tuple[str, ...]:
     on_demand = ["on_demand" for _ in reading.take(_ON_DEMAND)]
     spot = ["spot" for _ in reading.take(re.compile(rf"(?<!\w){_SPOT}(?!\w)"))]
     return tuple(dict.fromkeys([*on_demand, *spot]))
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Formats of weights and of the KV cache that are named; empty where none is."""
-
-    weights: tuple[str, ...] = ()
-    kv: tuple[str, ...] = ()
-
-
-_FORMAT_NAMES: Mapping[str, tuple[str, ...]] = {
-    "bf16": ("bf16",), "bfloat16": ("bf16",), "fp16": ("fp16",), "float16": ("fp16",), "half precision": ("fp16",),
-    "unquantized": ("bf16",), "unquantised": ("bf16",), "16-bit": ("bf16", "fp16"), "16 bit": ("bf16", "fp16"),
-    "fp8": ("fp8",), "w8a8": ("fp8", "int8"), "int8": ("int8",), "8-bit": ("fp8", "int8"), "8 bit": ("fp8", "int8"),
-    "int4": ("int4",), "awq": ("int4",), "gptq": ("int4",), "w4a16": ("int4",), "4-bit": ("int4",), "4 bit": ("int4",),
-    "fp4": ("nvfp4",), "nvfp4": ("nvfp4",), "mxfp4": ("mxfp4",),
-}  # fmt: skip
-_FORMAT = "|".join(map(re.escape, sorted(_FORMAT_NAMES, key=len, reverse=True)))
-_KV = re.compile(
-    rf"(?<![\w])(?:(?P<before>{_FORMAT}) kv(?:[- ]cache)?"
-    rf"|kv(?:[- ]cache)?(?: (?:in|at|as|dtype))? ?=?:?(?P<after>{_FORMAT}))(?![\w])"
-)
-_WEIGHTS = re.compile(rf"(?<![a-z0-9])(?:{_FORMAT})(?:[- ](?:weights|quantized|quantization|precision))?(?![a-z0-9])")
-_OTHER_BITS = re.compile(r"(?<![\w.])\d{1,2}[- ]?bits?(?!\w)")
-
-
-def read_precision(reading: Reading, vocabulary: Vocabulary) -> Precision:
-    """Read number formats; `8-bit` allows every format of that width that the catalog holds."""
-    known = vocabulary.names.formats
-    kv: list[str] = []
-    weights: list[str] = []
-    for match in reading.take(_KV):
-        kv += _formats(reading, match, match["before"] or match["after"], known)
-    for match in reading.take(_WEIGHTS):
-        written = next(name for name in sorted(_FORMAT_NAMES, key=len, reverse=True) if match[0].startswith(name))
-        weights += _formats(reading, match, written, known)
-    for match in reading.take(_OTHER_BITS):
-        allowed = ", ".join(sorted(known))
-        reading.refuse(match.start(), "formats.weights", "no format has this width", read=match[0], allowed=allowed)
-    return Precision(weights=tuple(dict.fromkeys(weights)), kv=tuple(dict.fromkeys(kv)))
-
-
-def _formats(reading: Reading, match: re.Match[str], written: str, known: Iterable[str]) -> list[str]:
-    formats = [name for name in _FORMAT_NAMES[written] if name in known]
-    if not formats:
-        reading.refuse(
-            match.start(), "formats.weights", "unknown format", read=written, allowed=", ".join(sorted(known))
-        )
-    elif formats != [written]:
-        reading.note("formats", " or ".join(formats), f"{written} is read as this")
-    return formats
