@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from shlex import quote
-from textwrap import wrap
+from textwrap import shorten, wrap
 
 from optimizer.deliver.page import GLUE
 from requirements_specs.ask.drafted import Draft
@@ -15,6 +15,7 @@ from requirements_specs.serving import Assumption
 from requirements_specs.write import spec_text
 
 WIDTH = 98
+_LONGEST_ASKED = 400
 EXAMPLE = 'roofplan ask "cheapest design for llama-3.1-70b meeting 200ms p99 at 10 req/s"'
 
 VERBS: Mapping[Kind, tuple[str, str]] = {
@@ -33,7 +34,8 @@ VERBS: Mapping[Kind, tuple[str, str]] = {
 
 def written(scanned: Scan, drafted: Draft, defaults: Iterable[Assumption] = ()) -> str:
     """The specification as a file, under what was assumed for it; `defaults` are what the reader assumed besides."""
-    comments = [f"asked: {printable(scanned.question)}"]
+    asked = "".join(character if character.isprintable() else " " for character in scanned.question)
+    comments = [f"asked: {shorten(asked, _LONGEST_ASKED, placeholder=' …')}"]
     comments += [f"assumed: {each.key} = {each.value}: {each.why}" for each in drafted.assumed]
     comments += [f"not used: {each}" for each in drafted.unused]
     if scanned.missed:

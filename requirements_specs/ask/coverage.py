@@ -5,6 +5,7 @@ is understood without saying anything new.
 """
 
 import re
+from dataclasses import dataclass
 
 from requirements_specs.ask.reading import Reading
 
@@ -12,17 +13,19 @@ LEAST_COVERAGE = 0.6
 """A sentence of which a smaller share is understood is refused: what was missed could change the answer."""
 
 _WORD = re.compile(r"[\w$%][\w$%.'-]*")
+_BULLET = re.compile(r"(?:^|\s)(\d)[.)](?=\s)")
 _FILLER_TEXT = """
 a able about according across actually all allow also am an and any anyone are around as at back based be because
-been before being best better beyond both but by can could determine did do does done each either else enough expect
-expected find for from full get gets getting give given got had has have having hello help here hi how i i'd i'm
-i've if in into is it it's its just keep kind know let like lot lots make makes many may maybe me meet meeting meets
-might more most much must my myself need needed needs no now of off ok on once one only or other our out over own
-per please possible problem question really recommend recommended right run running runs s same say see send sending
-setting several shall she should simple simply since so some something sort still such sufficient sure t take tell
-than thank thanks that that's the their them then there these they thing things think this those through to together
-too total try under up us use used using version versus via vs want wanted wants was way we well were what what's
-when where whether which while who will with within without work working works would yes yet you your
+been before being best better beyond both but by can could determine did do does done each either else enough
+exceeding expect expected find for from full get gets getting give given got had has have having hello help here hi
+how i i'd i'm i've if in into is it it's its just keep kind know least let like lot lots make makes many max maximum
+may maybe me meet meeting meets might min minimal minimum more most much must my myself need needed needs no now of
+off ok on once one only or other our out over own per please possible problem question really recommend recommended
+right run running runs s same say see send sending setting several shall she should simple simply since so some
+something sort still such sufficient sure t take tell than thank thanks that that's the their them then there these
+they thing things think this those through to together too total try under up us use used using version versus via
+vs want wanted wants was way we well were what what's when where whether which while who will with within without
+work working works would yes yet you your
 """
 _SUBJECT_TEXT = """
 accelerator accelerators agent ai answer answers api app application arrivals assistant availability backend batch
@@ -43,21 +46,30 @@ _FILLERS = frozenset(_FILLER_TEXT.split())
 _SUBJECT = frozenset(_SUBJECT_TEXT.split())
 
 
-def coverage(reading: Reading) -> tuple[float, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Missed:
+    """A word that was not understood, and its place."""
+
+    word: str
+    start: int
+
+
+def coverage(reading: Reading) -> tuple[float, tuple[Missed, ...]]:
     """Return the share of content words that were understood (0 without any), and the words that were not."""
     read = [False] * len(reading.text)
     for start, end in reading.read:
         read[start:end] = [True] * (end - start)
+    bullets = {match.start(1) for match in _BULLET.finditer(reading.text)}
     content, missed = 0, []
     for match in _WORD.finditer(reading.text):
         word = match[0].rstrip(".'-")
         understood = any(read[match.start() : match.end()])
-        if not understood and (word in _FILLERS or not word):
+        if not understood and (word in _FILLERS or not word or match.start() in bullets):
             continue
         content += 1
         if not understood and not _is_of_the_subject(word):
-            missed.append(word)
-    return (1.0 - len(missed) / content if content else 0.0), tuple(dict.fromkeys(missed))
+            missed.append(Missed(word, match.start()))
+    return (1.0 - len(missed) / content if content else 0.0), tuple(missed)
 
 
 def _is_of_the_subject(word: str) -> bool:

@@ -35,7 +35,7 @@ _TIME = re.compile(
 )
 _METRIC = re.compile("|".join(rf"(?P<m{i}>(?<!\w)(?:{pattern})(?!\w))" for i, (_, pattern) in enumerate(_METRICS)))
 _STATISTIC = re.compile(
-    "|".join(rf"(?P<s{i}>(?<!\w)(?:{pattern}){_OF_REQUESTS}(?!\w))" for i, (_, pattern) in enumerate(_STATISTICS))
+    "|".join(rf"(?P<s{i}>(?<!\w)(?:{pattern}){_OF_REQUESTS}(?!\w|\.\d))" for i, (_, pattern) in enumerate(_STATISTICS))
 )
 _CLAUSE_ENDS = re.compile(r"[,;?!&]|\. |\band\b|\bwith\b|\bplus\b")
 
@@ -123,9 +123,11 @@ def _limit(reading: Reading, time: re.Match[str], metric: _Word | None, statisti
         else Statistic.P99
     )
     key = f"slo.{named}.{percentile}"
-    if metric is None:
+    if metric is None and statistic is None:
+        reading.note("slo", key, "a latency without a name or percentile means the time to first token, at p99")
+    elif metric is None:
         reading.note(f"slo.{percentile}", key, "a latency without a name means the time to first token")
-    if statistic is None:
+    elif statistic is None:
         reading.note(f"slo.{named}", key, "a limit without a percentile must hold for 99 of 100 requests")
     return Limit(named, percentile, written)
 

@@ -17,6 +17,9 @@ from requirements_specs.write import Value
 ASSUMED_TPOT_S = 0.05
 """Seconds per token of an answer whose pace nobody limits: 20 tokens/s, several times as fast as people read."""
 
+ASSUMED_PREFILL_TOKENS_PER_S = 10_000.0
+"""Prompt tokens per second where nobody limits the first token: about those of a 70B model on a few accelerators."""
+
 _DIGITS = 4
 
 
@@ -88,14 +91,23 @@ def _time_of_a_request(slots: Slots, load: Load) -> tuple[float, str]:
     whole = limits.get(Metric.E2E)
     if whole is not None:
         return whole, f"{whole:.4g} s, the limit from end to end"
-    first = limits.get(Metric.TTFT, 0.0)
-    pace = limits.get(Metric.TPOT)
+    first, pace = limits.get(Metric.TTFT), limits.get(Metric.TPOT)
     if pace is None and slots.traffic.tokens_each_per_s:
         pace = 1.0 / slots.traffic.tokens_each_per_s
-    seconds = first + load.output_mean * (ASSUMED_TPOT_S if pace is None else pace)
-    wait = f"{first:.4g} s to the first token and " if first else ""
-    taken = " (20 tokens/s, as no pace is limited)" if pace is None else ""
-    return seconds, f"{wait}{load.output_mean:,.0f} tokens at {1000 * (pace or ASSUMED_TPOT_S):.4g} ms{taken}"
+    parts = []
+    if first is None:
+        first = load.prompt_mean / ASSUMED_PREFILL_TOKENS_PER_S
+        parts.append(
+            f"{first:.3g} s to the first token ({ASSUMED_PREFILL_TOKENS_PER_S:,.0f} prompt tokens/s, not limited)"
+        )
+    else:
+        parts.append(f"{first:.3g} s to the first token")
+    if pace is None:
+        pace = ASSUMED_TPOT_S
+        parts.append(f"{load.output_mean:,.0f} tokens at {1000 * pace:.4g} ms ({1 / pace:g} tokens/s, not limited)")
+    else:
+        parts.append(f"{load.output_mean:,.0f} tokens at {1000 * pace:.4g} ms")
+    return first + load.output_mean * pace, " and ".join(parts)
 
 
 def _limits(said: Sequence[Limit], base: Sequence[LatencyLimit]) -> dict[Metric, float]:

@@ -1,9 +1,10 @@
 """The scanner: every slot of a sentence, what was taken for what, and how much was understood."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from requirements_specs.ask.coverage import LEAST_COVERAGE, coverage
+from requirements_specs.ask.coverage import LEAST_COVERAGE, Missed, coverage
 from requirements_specs.ask.hardware import Hardware, read_hardware
 from requirements_specs.ask.intent import Kind, Wanted, read_kind, read_objectives
 from requirements_specs.ask.latency import Limit, read_limits
@@ -12,18 +13,18 @@ from requirements_specs.ask.money import Money, read_money
 from requirements_specs.ask.names import read_accelerators, read_models
 from requirements_specs.ask.pins import Pins, read_pins
 from requirements_specs.ask.precision import Precision, read_precision
-from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, PART, PATH, Reading
+from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, PART, Reading
 from requirements_specs.ask.service import Service, read_service
 from requirements_specs.ask.traffic import Traffic, read_traffic
 from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.ask.where import Where, read_where
-from requirements_specs.errors import Mark, Problem
+from requirements_specs.errors import Problem
 from requirements_specs.serving import Assumption
 
+_LONGEST_SHOWN = 30
 _MORE = r"(?!(?:exceeding|more|over|above|less|fewer|later|slower)\b)"
-_UNREAD_NOT = re.compile(
-    rf"(?<!\w)(?:no|not|without|except|excluding|avoid|never)(?: {_MORE}[a-z]+)? ?[{BLANK}{PART}{MODEL}]"
-)
+_NOT = r"(?<!\w)(?:no|not|without|except|excluding|avoid|never)"
+_UNREAD_NOT = re.compile(rf"{_NOT}(?: {_MORE}[a-z]+)? ?(?=[{BLANK}{PART}{MODEL}])")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
     lengths = read_lengths(reading)
     kind = read_kind(reading, pools=pins.pools)
     share, missed = coverage(reading)
-    _refuse_what_is_ruled_out(reading)
+    _refuse_what_is_ruled_out(reading, missed)
+    _refuse_numbers_that_mean_nothing(reading, missed)
     slots = Slots(
         kind=kind,
         objectives=objectives,
@@ -116,7 +118,7 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
         notes=tuple(Assumption(key=key, value=value, why=why) for key, value, why in reading.notes),
         problems=tuple(sorted(reading.problems, key=_column)),
         coverage=share,
-        missed=missed,
+        missed=tuple(dict.fromkeys(each.word for each in missed)),
     )
 
 
@@ -124,16 +126,21 @@ def _column(problem: Problem) -> int:
     return 0 if problem.mark is None else problem.mark.column
 
 
-def _refuse_what_is_ruled_out(reading: Reading) -> None:
-    """Refuse a `not` before something that was read: as if the word were not there, the answer would be wrong."""
-    for match in _UNREAD_NOT.finditer(reading.left):
-        reading.problems.append(
-            Problem(
-                PATH,
-                Mark(1, match.start() + 1),
-                "",
-                "only providers and spot can be ruled out",
-                read=reading.text[match.start() : match.end() + 20].strip(),
-                allowed="what may be used",
-            )
-        )
+def _refuse_what_is_ruled_out(reading: Reading, missed: Sequence[Missed]) -> None:
+    """Refuse a `not` before a word that matters: as if it were not there, the answer would be wrong."""
+    unknown = "|".join(re.escape(each.word) for each in missed)
+    ruled_out = [*_UNREAD_NOT.finditer(reading.left)]
+    if unknown:
+        ruled_out += re.finditer(rf"{_NOT} (?=(?:{unknown})(?!\w))", reading.text)
+    for match in ruled_out:
+        read = f"{reading.text[match.start() :].strip()[:_LONGEST_SHOWN]} …"
+        what, allowed = "only providers and spot can be ruled out", "what may be used"
+        reading.refuse(match.start(), "", what, read=read, allowed=allowed)
+
+
+def _refuse_numbers_that_mean_nothing(reading: Reading, missed: Sequence[Missed]) -> None:
+    """Refuse each number that no slot took: it was said for a reason."""
+    for each in missed:
+        if any(character.isdigit() for character in each.word):
+            allowed = "a number with its unit, as 10 req/s, 8k prompts, p99 200 ms, $60/h, 8xH100, tp=4"
+            reading.refuse(each.start, "", "what is this a number of", read=each.word, allowed=allowed)

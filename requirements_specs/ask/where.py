@@ -8,8 +8,10 @@ from requirements_specs.ask.reading import Reading
 from requirements_specs.ask.spelling import close_match
 from requirements_specs.ask.vocabulary import OTHER_ENGINE_NAMES, OTHER_PROVIDER_NAMES, UNKNOWN_ENGINES, Vocabulary
 
-NOT = r"(?:no|not|without|except|excluding|avoid|never|but)(?: (?:on|for|in|any|from|using))?"
-_NEGATED = re.compile(rf"(?<!\w){NOT} $")
+NOT = (
+    r"(?:no|not|without|except|excluding|avoid|never|(?:any(?:thing|where)|everything|all) but)"
+    r"(?: (?:on|for|in|any|from|using))?"
+)
 _SHORTEST_SLIP = 5
 _PLACES = ("europe", "eu", "us", "usa", "asia", "america", "africa", "australia", "canada", "germany", "japan", "india")
 

@@ -114,14 +114,15 @@ def test_two_objectives_and_several_rates_are_two_questions(drafted: Drafted) ->
 @pytest.mark.parametrize(
     ("question", "rate"),
     [
-        # answers of a chat: 200 tokens; 50 ms a token where nothing limits the pace
-        ("5 users of llama-3.1-8b", 5 / (200 * 0.05)),
-        ("5 users of llama-3.1-8b, tpot p99 20 ms", 5 / (200 * 0.02)),
+        # a chat: prompts of 512 tokens at 10,000 tokens/s, 200 tokens at 50 ms where nothing is limited
+        ("5 users of llama-3.1-8b", 5 / (0.0512 + 200 * 0.05)),
+        ("5 users of llama-3.1-8b, tpot p99 20 ms", 5 / (0.0512 + 200 * 0.02)),
+        ("5 users of llama-3.1-8b, 100k prompts", 5 / (10 + 200 * 0.05)),
         ("5 users of llama-3.1-8b, ttft p99 2 s, tpot p99 20 ms", 5 / (2 + 200 * 0.02)),
-        ("5 users of llama-3.1-8b, tpot p50 20 ms, tpot p99 40 ms", 5 / (200 * 0.04)),
+        ("5 users of llama-3.1-8b, tpot p50 20 ms, tpot p99 40 ms", 5 / (0.0512 + 200 * 0.04)),
         ("5 users of llama-3.1-8b, mean e2e 4 s, tpot p99 20 ms", 5 / 4),
-        ("5 users of llama-3.1-8b, 50 tok/s per user", 5 / (200 / 50)),
-        ("64 concurrent requests of llama-3.1-8b, 400 token answers", 64 / (400 * 0.05)),
+        ("5 users of llama-3.1-8b, 50 tok/s per user", 5 / (0.0512 + 200 / 50)),
+        ("64 concurrent requests of llama-3.1-8b, 400 token answers", 64 / (0.0512 + 400 * 0.05)),
         ("120 users of llama-3.1-8b, 2 requests per minute each", 4.0),
         ("4000 output tokens/s of llama-3.1-8b", 4000 / 200),
         ("86.4M tokens per day of llama-3.1-8b", 1000 / 712),
@@ -137,7 +138,15 @@ def test_users_and_tokens_become_a_rate_by_littles_law(
 
 def test_the_law_says_what_it_takes_for_granted(drafted: Drafted) -> None:
     (why,) = [each.why for each in drafted("5 users of llama-3.1-8b").assumed if each.key == "workload.request_rate"]
-    for part in ("5 users", "always have one request open", "20 tokens/s", "Little's law", "5 / 10 s", "--rate"):
+    for part in (
+        "5 users",
+        "always have one request open",
+        "10,000 prompt tokens/s",
+        "20 tokens/s",
+        "Little's law",
+        "5 / 10.05 s",
+        "--rate",
+    ):
         assert part in why
 
 

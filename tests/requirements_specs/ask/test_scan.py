@@ -160,6 +160,7 @@ def test_limits_in_any_order(read: Reader, text: str, limits: list[tuple[Metric,
 def test_what_a_limit_leaves_open_is_noted(read: Reader) -> None:
     assert {(note.key, note.value) for note in read("200ms p95").notes} == {("slo.p95", "slo.ttft.p95")}
     assert {(note.key, note.value) for note in read("tpot 50ms").notes} == {("slo.tpot", "slo.tpot.p99")}
+    assert {(note.key, note.value) for note in read("within 50ms").notes} == {("slo", "slo.ttft.p99")}
     assert read("tpot p99 50ms").notes == ()
 
 
@@ -233,6 +234,10 @@ def test_a_precision_at_the_end_of_a_name_is_a_precision(read: Reader) -> None:
         ("8xH100 and 16xH200", "inventory.max_accelerators", None),
         ("not on H100", "", None),
         ("without llama-3.1-8b", "", None),
+        ("no nvidia", "", None),
+        ("99.9% availability", "", None),
+        ("on p5.48xlarge", "", None),
+        ("llama-3.1-8b 17", "", None),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str, key: str, fix: str | None) -> None:
@@ -243,7 +248,9 @@ def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str,
         assert fix in (problem.fix or "")
 
 
-@pytest.mark.parametrize("text", ["without exceeding $60/h", "not more than 8 H100", "no limit on ttft", "not aws"])
+@pytest.mark.parametrize(
+    "text", ["without exceeding $60/h", "not more than 8 H100", "no limit on ttft", "not aws", "no need"]
+)
 def test_a_not_that_rules_nothing_out_is_no_problem(read: Reader, text: str) -> None:
     assert read(text).problems == ()
 
@@ -251,6 +258,7 @@ def test_a_not_that_rules_nothing_out_is_no_problem(read: Reader, text: str) -> 
 def test_a_provider_can_be_ruled_out(read: Reader, words: Vocabulary) -> None:
     scanned = read("llama-3.1-8b without aws")
     assert set(scanned.slots.where.providers) == words.names.providers - {"aws"}
+    assert read("cheap but on aws").slots.where.providers == ("aws",)
 
 
 @pytest.mark.parametrize(
