@@ -25,10 +25,10 @@ def known_names(snapshot: Snapshot) -> KnownNames:
     )
 
 
-def vocabulary(snapshot: Snapshot) -> Vocabulary:
-    """Every name that a question in words may use with this catalog, and what it takes for granted of them."""
+def vocabulary(snapshot: Snapshot, names: KnownNames) -> Vocabulary:
+    """The names that a question in words may use, and what it takes for granted of them with this catalog."""
     return Vocabulary(
-        names=known_names(snapshot),
+        names=names,
         context_tokens={model.id: model.max_context for model in snapshot.models.values()},
         estimated=frozenset(part.id for part in snapshot.accelerators.values() if part.evidence is Evidence.ESTIMATED),
     )

@@ -41,6 +41,7 @@ def ask(
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
         from catalog.read import load
+        from optimizer.additions import Additions
         from optimizer.cli.files import write_text
         from optimizer.deliver.question import refusal, with_specification, written
         from optimizer.names import vocabulary
@@ -51,14 +52,17 @@ def ask(
         from requirements_specs.read import spec_from_text
         from requirements_specs.source import read_text
 
-        snapshot = load()
-        words = vocabulary(snapshot)
-        scanned = scan(question, words)
+        beside = Path() if spec_file is None else spec_file.parent
+        additions = Additions(load(), beside)
         base = None
         if spec_file is not None:
             text = read_text(spec_file)
-            base = base_of(text, str(spec_file), spec_from_text(text, str(spec_file), words.names))
+            base = base_of(text, str(spec_file), spec_from_text(text, str(spec_file), additions.names))
         try:
+            if model is not None:
+                additions.bring_model(model)
+            words = vocabulary(additions.snapshot, additions.names)
+            scanned = scan(question, words)
             drafted = draft(scanned, words, base=base, model=model, rate=rate)
         except ValueProblem as error:
             raise SpecError([Problem("options", None, "", error.what, error.read, error.allowed, error.fix)]) from None
@@ -66,10 +70,11 @@ def ask(
         if reason is not None:
             typer.echo(reason, err=True)
             raise typer.Exit(ExitCode.BAD_INPUT)
-        # Where the base stands, so that the files which it names are found.
-        path = "specification" if spec_file is None else str(spec_file.with_name("specification"))
+        # Anew, as it brings again what its base did; the files that it names must be found from where it is kept.
+        folder = beside if out is None else out.parent
+        additions = Additions(load(), folder)
         try:
-            spec = spec_from_text(written(scanned, drafted), path, words.names)
+            spec = spec_from_text(written(scanned, drafted), str(folder / "specification"), additions.names)
         except SpecError as error:
             typer.echo(with_specification(str(error), written(scanned, drafted)), err=True)
             raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -88,7 +93,7 @@ def ask(
 
         code = print_answer(
             spec,
-            snapshot,
+            additions.snapshot,
             solver,
             started,
             "question" if out is None else str(out),

@@ -28,6 +28,7 @@ def init(
     """Ask five questions and write a specification; Enter takes the answer in brackets."""
     with exit_codes():
         from catalog.read import load
+        from optimizer.additions import Additions
         from optimizer.cli.files import write_text
         from optimizer.names import vocabulary
         from requirements_specs.ask.interview import INTERVIEW
@@ -37,9 +38,11 @@ def init(
 
         if out.exists() and not force:
             raise SpecError([Problem(str(out), None, "", "the file exists", fix="another name, or --force")])
-        words = vocabulary(load())
+        additions = Additions(load(), out.parent)
         tree: Tree = {"kind": "serving", "name": out.stem or "spec"}
         for question in INTERVIEW:
+            # anew for each, as an answer may bring a model
+            words = vocabulary(additions.snapshot, additions.names)
             tree |= _answered(question, words, tree, ask=not yes)
         # The file's first line tells an editor where the schema is: the copy of this installation.
         comments = [f"yaml-language-server: $schema={PACKAGED}", f"roofplan solve {out.name}"]

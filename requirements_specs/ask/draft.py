@@ -45,7 +45,7 @@ def draft(
         result.problems = [problem for problem in result.problems if problem.key != "model"]
     named = slots.models[0] if len(slots.models) == 1 else None
     if model is not None:
-        named = convert.model_id(vocabulary.names)(model)
+        named = vocabulary.model_id(model)
     if named is not None:
         result.tree["model"] = named
     _objective(result, slots)

@@ -33,7 +33,7 @@ class Question:
 
 
 def _model(answer: str, vocabulary: Vocabulary, _: Tree) -> Tree:
-    return {"model": convert.model_id(vocabulary.names)(answer)}
+    return {"model": vocabulary.model_id(answer)}
 
 
 def _traffic(answer: str, *_: object) -> Tree:
@@ -99,7 +99,7 @@ def _all_read(reading: Reading) -> bool:
 
 
 INTERVIEW = (
-    Question("Which model? (roofplan catalog list models)", "llama-3.1-70b", _model),
+    Question("Which model? (roofplan catalog list models, or the path of a config.json)", "llama-3.1-70b", _model),
     Question("How much arrives?", "10 req/s", _traffic),
     Question("How long are prompts and answers? (chat, or as: 8k prompts, 300 token answers)", "chat", _lengths),
     Question("Which latency must hold? (none, or as: ttft p99 200 ms, tpot p99 50 ms)", "ttft p99 200 ms", _limit),

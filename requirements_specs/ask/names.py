@@ -45,6 +45,11 @@ def read_accelerators(reading: Reading, vocabulary: Vocabulary) -> tuple[str, ..
     found += _nearly(reading, vocabulary.parts, "inventory.accelerators", PART)
     for match in list(_PART_LIKE.finditer(reading.left)):
         reading.claim(match.start(), match.end(), PART)
+        meant = {part for part in vocabulary.parts.ids.values() if part.split("-")[0] == match[0]}
+        if len(meant) == 1:
+            found += meant
+            reading.note("inventory.accelerators", found[-1], f"{match[0]} is read as this")
+            continue
         reading.refuse(
             match.start(),
             "inventory.accelerators",

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from requirements_specs.ask.spelling import bare, digits
-from requirements_specs.known import KnownNames
+from requirements_specs.known import KnownNames, resolve
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,15 @@ class Vocabulary:
     names: KnownNames
     context_tokens: Mapping[str, int]
     estimated: Set[str] = frozenset()
+
+    def model_id(self, written: str) -> str:
+        """Return the id of a model, of the catalog or of one that the user brings.
+
+        Raises:
+            ValueProblem: there is none, or it cannot be counted.
+        """
+        brought = self.names.bring_model(written)
+        return resolve(written, self.names.models, "model") if brought is None else brought.id
 
     @cached_property
     def models(self) -> NameTable:

@@ -93,7 +93,7 @@ def _histogram_row() -> Schema:
 FORMS: Mapping[str, Form] = {
     "kind": Form({"enum": ["serving"]}, "the kind of the specification"),
     "name": Form({"anyOf": [_TEXT, {"type": "number"}]}, "a name for reports"),
-    "model": Form(_TEXT, "a model of the catalog, by id or alias: roofplan catalog list models"),
+    "model": Form(_TEXT, "a model of the catalog (roofplan catalog list models), or the path of its config.json"),
     "objective": Form({"enum": list(Objective)}, "what is optimised"),
     "risk": Form(_of(Dimension.SHARE), "every limit must hold with probability 1 − risk; 0.5 is the point prediction"),
     "engines": Form(_NAMES, "engines that may be used"),
@@ -114,6 +114,7 @@ FORMS: Mapping[str, Form] = {
     "inventory.regions": Form(_NAMES, "regions that may be used, as their providers name them"),
     "inventory.tiers": Form(_NAMES, "on_demand, spot or both"),
     "inventory.accelerators": Form(_NAMES, "parts that may be used: roofplan catalog list parts"),
+    "inventory.custom_accelerators": Form(_TEXT, "a YAML file of parts and offers of your own, beside the spec"),
     "inventory.exclude_offers": Form(_NAMES_OR_NONE, "offers that may not be used, by id"),
     "inventory.max_accelerators": Form(_whole(1), "the most accelerators in all"),
     "inventory.estimated_parts": Form(_TRUTH, "whether parts without measured step times may be chosen"),

@@ -17,6 +17,7 @@ from tests.cli.conftest import Ran
 Run = Callable[..., Ran]
 SpecFile = Callable[..., Path]
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = "cheapest llama-3.1-8b at 4 req/s, ttft p99 400 ms, 512 token prompts, 200 token answers, on lambda or runpod"
 
 
@@ -140,6 +141,21 @@ def test_a_wrong_base_keeps_its_own_places(run: Run, spec_file: SpecFile) -> Non
     ran = run("ask", SMALL, "--spec", str(path))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"{path}:5:17: workload.request_rate")
+
+
+def test_what_a_base_brings_is_brought(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    base = tmp_path / "examples" / "custom_part.yaml"
+    question = ("ask", "ttft p99 400 ms on h120", "--spec", str(base))
+    found = json.loads(run(*question, "--json").out)
+    assert found["design"]["pools"][0]["accelerator"] == "h120-144gb"
+    ran = run(*question, "-o", str(tmp_path / "elsewhere.yaml"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "inventory.custom_accelerators" in ran.err
+    model = str(EXAMPLES / "custom_model" / "config.json")
+    answer = json.loads(run("ask", "1 req/s with its full context", "--model", model, "--spec-only", "--json").out)
+    assert answer["spec"]["model"] == model
+    assert answer["spec"]["workload"]["prompt_tokens"] == "129183 tokens"
 
 
 def test_what_is_refused_leaves_the_kept_file_as_it_was(run: Run, tmp_path: Path) -> None:

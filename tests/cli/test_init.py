@@ -38,6 +38,18 @@ def test_five_answers_make_a_spec_that_solves(run: Run, tmp_path: Path, monkeypa
     assert run("solve", str(path)).code == 0
 
 
+def test_a_model_of_ones_own_is_asked_about_as_any_other(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Path(__file__).parents[2] / "examples" / "custom_model" / "config.json"
+    path = tmp_path / "own.yaml"
+    typed(monkeypatch, f"{config}\n1 req/s\n200k prompts, 300 token answers\n8k prompts, 300 token answers\n")
+    ran = run("init", str(path))
+    assert ran.code == 0
+    assert "at most 131,072 tokens" in ran.err
+    assert f"model: {config}\n" in path.read_text(encoding="utf-8")
+
+
 def test_the_first_line_leads_an_editor_to_the_packaged_schema(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     assert run("init", str(path), "--yes").code == 0

@@ -1,7 +1,7 @@
 import pytest
 
 from catalog.read import load
-from optimizer.names import vocabulary
+from optimizer.names import known_names, vocabulary
 from requirements_specs.ask.scan import Scan, scan
 from requirements_specs.ask.vocabulary import Vocabulary
 
@@ -9,7 +9,7 @@ from requirements_specs.ask.vocabulary import Vocabulary
 @pytest.fixture(scope="session")
 def words() -> Vocabulary:
     """The vocabulary of the packaged catalog."""
-    return vocabulary(load())
+    return vocabulary(load(), known_names(load()))
 
 
 class Reader:
