@@ -1,9 +1,15 @@
 """The names of a catalog in the form in which specifications are read against them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot
-from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.known import KnownNames
+
+if TYPE_CHECKING:
+    from requirements_specs.ask.vocabulary import Vocabulary
 
 
 def known_names(snapshot: Snapshot) -> KnownNames:
@@ -27,6 +33,8 @@ def known_names(snapshot: Snapshot) -> KnownNames:
 
 def vocabulary(snapshot: Snapshot, names: KnownNames) -> Vocabulary:
     """The names that a question in words may use, and what it takes for granted of them with this catalog."""
+    from requirements_specs.ask.vocabulary import Vocabulary  # here, so that a specification does not pay for it
+
     return Vocabulary(
         names=names,
         context_tokens={model.id: model.max_context for model in snapshot.models.values()},

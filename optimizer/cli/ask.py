@@ -66,7 +66,11 @@ def ask(
             drafted = draft(scanned, words, base=base, model=model, rate=rate)
         except ValueProblem as error:
             raise SpecError([Problem("options", None, "", error.what, error.read, error.allowed, error.fix)]) from None
-        reason = refusal(scanned, drafted, getattr(context.find_root().command, "commands", ()))
+
+        def repeated(more: str = "") -> str:
+            return _repeated(f"{question.strip()} {more}".strip(), model, rate, spec_file)
+
+        reason = refusal(scanned, drafted, getattr(context.find_root().command, "commands", ()), repeated)
         if reason is not None:
             typer.echo(reason, err=True)
             raise typer.Exit(ExitCode.BAD_INPUT)
@@ -99,7 +103,7 @@ def ask(
             "question" if out is None else str(out),
             as_json=as_json,
             heading=text,
-            next_command="" if out is not None else f"{_repeated(question, model, rate, spec_file)} -o spec.yaml",
+            next_command="" if out is not None else f"{repeated()} -o spec.yaml",
         )
         if out is not None:
             write_text(out, text)
@@ -107,7 +111,7 @@ def ask(
 
 
 def _repeated(question: str, model: str | None, rate: str | None, spec_file: Path | None) -> str:
-    """The command as it was typed."""
+    """The command as it was typed, for a question."""
     given = {"--model": model, "--rate": rate, "--spec": None if spec_file is None else str(spec_file)}
     options = [word for name, value in given.items() if value is not None for word in (name, value)]
     return shlex.join(["roofplan", "ask", question, *options])

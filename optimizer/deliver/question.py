@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from shlex import quote
+from collections.abc import Callable, Collection, Iterable, Mapping
 from textwrap import shorten, wrap
 
 from optimizer.deliver.page import GLUE
@@ -50,10 +49,10 @@ def _folded(comment: str) -> list[str]:
     return [line.replace(GLUE, " ") for line in wrap(comment, WIDTH, subsequent_indent="  ", break_on_hyphens=False)]
 
 
-def refusal(scanned: Scan, drafted: Draft, commands: Collection[str]) -> str | None:
+def refusal(scanned: Scan, drafted: Draft, commands: Collection[str], repeated: Callable[[str], str]) -> str | None:
     """Why the question is not answered, with the specification so far and an example; None if it can be.
 
-    `commands` are the verbs of this version.
+    `commands` are the verbs of this version; `repeated` is the command as typed, with more words in the question.
     """
     if not scanned.understood:
         share = f"{scanned.coverage:.0%} of its words".replace("%", " %")
@@ -72,7 +71,7 @@ def refusal(scanned: Scan, drafted: Draft, commands: Collection[str]) -> str | N
         why.append(f"question: {each.key}: this is missing: {each.what}\n    say it, as in: {each.example}")
     if not why:
         return None
-    return "\n".join([*why, *_so_far(scanned, drafted)])
+    return "\n".join([*why, *_so_far(scanned, drafted, repeated)])
 
 
 def with_specification(message: str, text: str) -> str:
@@ -80,15 +79,11 @@ def with_specification(message: str, text: str) -> str:
     return f"{message}\nThe specification:\n\n{text}"
 
 
-def _so_far(scanned: Scan, drafted: Draft) -> list[str]:
+def _so_far(scanned: Scan, drafted: Draft, repeated: Callable[[str], str]) -> list[str]:
     lines = ["The specification so far:", "", written(scanned, drafted)]
     if drafted.missing and not drafted.problems:
-        lines.append(f"For example: {_completed(scanned.question, [each.example for each in drafted.missing])}")
+        examples = [each.example for each in drafted.missing]
+        words = " ".join(each for each in examples if not each.startswith("--"))
+        options = [each for each in examples if each.startswith("--")]
+        lines.append(f"For example: {' '.join([repeated(words), *options])}")
     return lines
-
-
-def _completed(question: str, examples: Sequence[str]) -> str:
-    """The same question with what is missing, in words or as options."""
-    words = [each for each in examples if not each.startswith("--")]
-    options = [each for each in examples if each.startswith("--")]
-    return " ".join(["roofplan ask", quote(" ".join([question.strip(), *words]).strip()), *options])

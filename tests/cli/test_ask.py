@@ -68,6 +68,8 @@ def test_what_is_missing_is_named_with_the_spec_so_far_and_an_example(run: Run, 
     ):
         assert part in ran.err
     assert run("ask", card, "--model", "llama-3.1-8b", "--rate", "4 req/s").code == 0
+    fastest = run("ask", "fastest", "--rate", "4 req/s")
+    assert "roofplan ask 'fastest within $60/h' --rate '4 req/s' --model llama-3.1-70b" in fastest.err
     based = run("ask", card, "--spec", str(spec_file()), "--json")
     assert (based.code, based.err) == (0, "")
     assert list(json.loads(based.out)["predicted"]["at_risk_s"]) == ["slo.ttft.p99", "slo.tpot.p99"]
