@@ -1,4 +1,4 @@
-"""`roofplan catalog list | show | check | schema | refresh`: what exists, what it costs, how a specification is written."""
+"""`roofplan catalog list | show | check | schema | refresh`: what exists, what it costs, how a spec is written."""
 
 from __future__ import annotations
 

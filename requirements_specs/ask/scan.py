@@ -123,7 +123,7 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
 
 
 def _column(problem: Problem) -> int:
-    return 0 if problem.mark is None else problem.mark.column
+    return 0 if problem.mark is None else problem.mark.column or 0
 
 
 def _refuse_what_is_ruled_out(reading: Reading, missed: Sequence[Missed]) -> None:

@@ -23,6 +23,7 @@ class Form:
 
 DIMENSION_NAMES: Mapping[Dimension, str] = {
     Dimension.TIME: "time",
+    Dimension.BANDWIDTH: "bandwidth",
     Dimension.REQUEST_RATE: "request_rate",
     Dimension.TOKENS: "tokens",
     Dimension.SHARE: "share",
@@ -85,6 +86,32 @@ def _number(least: float, most: float) -> Schema:
     return {"anyOf": [{"type": "number", "minimum": least, "maximum": most}, written]}
 
 
+def _owned() -> Schema:
+    """Return the schema of machines of one's own: one entry or a list."""
+    entry: Schema = {
+        **_object(
+            {
+                "accelerator": _TEXT,
+                "accelerators": _whole(1),
+                "machines": _whole(1),
+                "usd_per_hour": _of(Dimension.MONEY_PER_HOUR),
+                "name": _TEXT,
+                "scale_up": _TEXT,
+                "network": _of(Dimension.BANDWIDTH),
+                "date": {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+            }
+        ),
+        "required": ["accelerator", "accelerators", "machines", "usd_per_hour"],
+    }
+    return {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 1}]}
+
+
+def _prices() -> Schema:
+    """Return the schema of a file of prices: its name, or with the hash that pins it."""
+    digest = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    return {"anyOf": [_TEXT, {**_object({"file": _TEXT, "sha256": digest}), "required": ["file"]}]}
+
+
 def _histogram_row() -> Schema:
     tokens: Schema = {"anyOf": [_of(Dimension.TOKENS), _whole(1)]}
     return {**_object({"tokens": tokens, "share": _of(Dimension.SHARE)}), "required": ["tokens", "share"]}
@@ -119,6 +146,12 @@ FORMS: Mapping[str, Form] = {
     "inventory.max_accelerators": Form(_whole(1), "the most accelerators in all"),
     "inventory.estimated_parts": Form(_TRUTH, "whether parts without measured step times may be chosen"),
     "inventory.undated": Form(_TRUTH, "whether prices without a date may be chosen"),
+    "inventory.owned": Form(_owned(), "machines that stand in your own rack, and what they cost by the hour"),
+    "inventory.prices": Form(_prices(), "a CSV file of your prices, beside the spec"),
+    "inventory.discounts": Form(
+        {"type": "object", "additionalProperties": _of(Dimension.SHARE), "minProperties": 1},
+        "share off the list price, by provider, as {azure: 35 %}",
+    ),
     "formats.weights": Form(_NAMES, "formats that weights may have"),
     "formats.activations": Form(_NAMES, "formats that activations may have"),
     "formats.kv": Form(_NAMES, "formats that the KV cache may have"),

@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from requirements_specs.errors import QuantityError
 from requirements_specs.keys import KEYS, joined
 from requirements_specs.quantity import Dimension, format_quantity, parse_quantity, quantity_pattern
+from requirements_specs.read_owned import OWNED_KEYS
 from requirements_specs.schema.build import PACKAGED, schema, schema_text
 from requirements_specs.schema.forms import DIMENSION_NAMES, FORMS, REQUIRED
 from tests.requirements_specs.conftest import FULL
@@ -29,8 +30,19 @@ workload:
 """
 
 
+class Loader(yaml.SafeLoader):
+    """YAML as editors read it, by its core schema: a date is a text."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rows if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def errors(text: str) -> list[str]:
-    return [error.message for error in Draft7Validator(json.loads(schema_text())).iter_errors(yaml.safe_load(text))]
+    document = yaml.load(text, Loader)
+    return [error.message for error in Draft7Validator(json.loads(schema_text())).iter_errors(document)]
 
 
 def test_the_packaged_copy_is_what_the_keys_make() -> None:
@@ -50,6 +62,11 @@ def test_every_key_has_a_form_and_every_form_is_a_key() -> None:
     assert {path for path in paths if path not in KEYS} == set(FORMS)
     assert all(joined(section, key) in paths for section, keys in REQUIRED.items() for key in keys)
     assert all(form.description for form in FORMS.values())
+
+
+def test_every_key_of_owned_machines_has_a_form() -> None:
+    entry, _ = json.loads(schema_text())["properties"]["inventory"]["properties"]["owned"]["anyOf"]
+    assert tuple(entry["properties"]) == OWNED_KEYS
 
 
 def test_every_key_stands_in_the_schema_and_nothing_else() -> None:
@@ -85,6 +102,8 @@ GOOD = [
     "layout: {tp: 4, pp: [1, 2], ep: {max: 8}}\n",
     "inventory: {exclude_offers: []}\n",
     "availability: {spare_replicas: 0, load_cap: 0.9}\n",
+    "inventory: {owned: {accelerator: h100, accelerators: 8, machines: 4, usd_per_hour: $9.20/h, date: 2026-10-01}}\n",
+    "inventory: {prices: mine.csv, discounts: {aws: 35 %}}\n",
 ]
 
 
@@ -122,6 +141,11 @@ BAD = [
     "layout: {pp: four}\n",
     "availability: {load_cap: 3}\n",
     "formats: {kv: []}\n",
+    "inventory: {owned: {accelerator: h100, accelerators: 8, machines: 4}}\n",
+    "inventory: {owned: [{accelerator: h100, accelerators: 8, machines: 4, usd_per_hour: 9.2}]}\n",
+    "inventory: {owned: []}\n",
+    "inventory: {prices: {sha256: abc}}\n",
+    "inventory: {discounts: {aws: 150}}\n",
 ]
 BAD_WORKLOADS = [
     "{request_rate: 10, prompt_tokens: 5 tokens, output_tokens: 5 tokens}",
@@ -153,6 +177,7 @@ def test_bad_documents_are_rejected(text: str) -> None:
 
 WRITTEN = {
     Dimension.TIME: ["200 ms", "200ms", "1.5 S", "2 MIN", "80 µs", "1e3 ms", ".5 s"],
+    Dimension.BANDWIDTH: ["400 Gbit/s", "50 GB/s", "400Gbps"],
     Dimension.REQUEST_RATE: ["10 req/s", "12 rps", "600 RPM", "1 M req / day", "10 requests per second", "3k req/min"],
     Dimension.TOKENS: ["512 tokens", "1.5k tokens", "2 million toks", "1,500 tokens"],
     Dimension.SHARE: ["35 %", "0.35", "5 percent"],
