@@ -1,4 +1,4 @@
-"""The command line: `roofplan ask | solve | predict | catalog | init`.
+"""The command line: `roofplan ask | init | solve | inverse | predict | catalog`.
 
 Importing it loads typer and nothing heavier; a command imports what it needs when it runs.
 """

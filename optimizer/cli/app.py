@@ -1,4 +1,4 @@
-"""`roofplan solve` and `roofplan predict`, the options of `roofplan` itself, and its entry point."""
+"""`roofplan solve` and `roofplan predict`, the options of `roofplan` itself, its commands and its entry point."""
 
 from __future__ import annotations
 
