@@ -30,6 +30,9 @@ app.command()(inverse.inverse)
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""
 
+MOST_ALTERNATIVES = 50
+"""The search goes through everything that costs no more than the last of them."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -54,9 +57,24 @@ def options(
 @app.command()
 def solve(
     spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
+    alternatives: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_ALTERNATIVES,
+            metavar="K",
+            help="Show the next K designs that differ in part, layout or formats, and all within 5 %.",
+        ),
+    ] = None,
+    frontier: Annotated[
+        bool, typer.Option("--frontier", help="Show the least cost at every limit on the first latency of the slo.")
+    ] = False,
+    frontier_of: Annotated[
+        str | None, typer.Option(metavar="LIMIT", help="The same for another latency, as slo.tpot.p99.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the cheapest design for a specification, and prove it."""
+    """Find the best design for a specification, and prove it."""
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
         from optimizer.search.solver_process import SolverProcess
@@ -72,11 +90,13 @@ def solve(
         spec, snapshot = read_question(spec_file, load())
 
         from optimizer.outcome import Status
+        from optimizer.question import moved_limit
         from optimizer.report import outcome_of
-        from optimizer.solve import answer
+        from optimizer.solve import Beside, answer
 
         try:
-            found = answer(spec, snapshot, solver.solve)
+            moved = moved_limit(spec, frontier_of) if frontier or frontier_of is not None else None
+            found = answer(spec, snapshot, solver.solve, Beside(alternatives, moved))
         except QuestionError as error:
             raise QuestionError(f"{spec_file}: {error}") from None
         outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())

@@ -9,11 +9,18 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
-from optimizer.deliver import design_sections, infeasible_sections, inverse_sections, proof_sections, wall_sections
-from optimizer.deliver.figures import dollars
-from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
+from optimizer.deliver import (
+    choice_sections,
+    design_sections,
+    infeasible_sections,
+    inverse_sections,
+    proof_sections,
+    wall_sections,
+)
+from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, objective_text
+from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, labelled, packed, page
 from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
-from requirements_specs.restate import restate
+from requirements_specs.restate import budget_texts, restate
 from requirements_specs.serving import ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
@@ -43,17 +50,24 @@ def terminal_text(report: Text) -> str:
 def render(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
     """The report; `source_name` is the path of the specification as the reader would type it."""
     if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
-        return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, source_name)
-    return _not_found(outcome, spec, source_name)
+        report = _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, source_name)
+    else:
+        report = _not_found(outcome, spec, source_name)
+    below = [labelled(section) for section in choice_sections.choices(outcome, spec)]
+    return Text("\n\n").join([report, *below])
 
 
 def _found(
     outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, source_name: str
 ) -> Text:
     pool = design.pools[0]
-    proved = ("proved cheapest", "bold green") if outcome.proved else ("best found, not proved", "bold red")
     verdict = Text.assemble(
-        (design_sections.machines_text(pool), "bold"), " · ", (f"{dollars(cost.usd_per_hour)}/h", "bold"), " · ", proved
+        (design_sections.machines_text(pool), "bold"),
+        " · ",
+        (f"{dollars(cost.usd_per_hour)}/h", "bold"),
+        *_value(outcome),
+        " · ",
+        (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red"),
     )
     answer = (
         (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
@@ -64,7 +78,7 @@ def _found(
             inverse_sections.just_enough(outcome.minimum_hardware),
         ),
         (
-            proof_sections.runners_up(outcome),
+            proof_sections.next_best(outcome),
             proof_sections.proof(outcome),
             proof_sections.allowances(outcome, "nothing cheaper"),
             proof_sections.warnings(outcome),
@@ -72,6 +86,23 @@ def _found(
         ),
     )
     return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _value(outcome: Outcome) -> tuple[str, ...]:
+    """What the objective reached, where that is not the cost."""
+    objective = outcome.objective
+    if objective.value is None or objective.metric not in (E2E_MEAN_S, REQUESTS_PER_S):
+        return ()
+    return (" · ", objective_text(objective.metric, objective.value))
+
+
+def _superlative(spec: ServingSpec) -> str:
+    """What was proved: `proved fastest within $60.00/h`."""
+    if not spec.objective.needs_cap:
+        return f"proved {spec.objective}"
+    accelerators = spec.inventory.max_accelerators
+    caps = [*budget_texts(spec.budget), *([] if accelerators is None else [f"{accelerators:,} accelerators"])]
+    return f"proved {spec.objective.replace('_', ' ')} within {' and '.join(caps)}"
 
 
 def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
