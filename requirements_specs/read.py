@@ -127,9 +127,9 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
 def _read_workload(section: Section | None, findings: Findings, objective: Objective) -> Workload | None:
     if section is None:
         return None
-    section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
     if objective is not Objective.MOST_REQUESTS:
         section.require(request_rate="10 req/s")
+    section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
     rate = section.value(
         "request_rate", convert.quantity(Dimension.REQUEST_RATE, above=0.0, at_most=_MOST_REQUESTS_PER_S)
     )

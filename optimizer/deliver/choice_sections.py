@@ -12,8 +12,8 @@ from optimizer.deliver.wall_sections import wall_name
 from optimizer.outcome import Alternative, Choice, FrontierOut, FrontierStep, NearOptimum, Outcome
 from requirements_specs.serving import ServingSpec
 
-_COST_WIDTH = 11
-_DESIGN_WIDTH = 32
+_COST_WIDTH = 9
+_DESIGN_WIDTH = 29
 _FORMATS_WIDTH = 14
 _TIME_WIDTH = 9
 _MOST_NEAR_LINES = 8

@@ -9,6 +9,7 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
+<<<<<<< HEAD
 from optimizer.deliver import (
     choice_sections,
     design_sections,
@@ -18,9 +19,14 @@ from optimizer.deliver import (
     wall_sections,
 )
 from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, objective_text
+=======
+from optimizer.deliver import choice_sections, design_sections, infeasible_sections, proof_sections, wall_sections
+from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, duration, request_rate
+>>>>>>> 558e4d3 (Choices and objectives in README, docs, goldens and property tests against brute force)
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, labelled, packed, page
-from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
+from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Predicted, Status
 from requirements_specs.restate import budget_texts, restate
+from requirements_specs.serving import Objective as Sought
 from requirements_specs.serving import ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
@@ -28,6 +34,8 @@ _LONGEST_ASSUMPTION = 24
 _FEWEST_ASKED = 2
 _FEWEST_ASSUMED = 1
 _MOST_ASSUMED = 3
+_SUPERLATIVES = {Sought.FASTEST: "fastest", Sought.MOST_REQUESTS: "the most"}
+_WITHIN = " within "
 
 
 def report_console() -> Console:
@@ -61,22 +69,26 @@ def _found(
     outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, source_name: str
 ) -> Text:
     pool = design.pools[0]
-    verdict = Text.assemble(
-        (design_sections.machines_text(pool), "bold"),
-        " · ",
-        (f"{dollars(cost.usd_per_hour)}/h", "bold"),
-        *_value(outcome),
-        " · ",
-        (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red"),
+    figures = " · ".join(
+        [design_sections.machines_text(pool), f"{dollars(cost.usd_per_hour)}/h", *_reached(outcome.objective)]
     )
+    words, style = (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    if len(f"{figures} · {words}") > PAGE_WIDTH:
+        words = words.partition(_WITHIN)[0]  # the caps stand in the question
+    verdict = Text.assemble((figures, "bold"), " · ", (words, style))
     answer = (
         (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
+<<<<<<< HEAD
         (design_sections.predicted(prediction, spec),),
         (
             wall_sections.walls(outcome),
             wall_sections.binds(outcome),
             inverse_sections.just_enough(outcome.minimum_hardware),
         ),
+=======
+        (design_sections.predicted(prediction, spec, outcome.objective),),
+        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
+>>>>>>> 558e4d3 (Choices and objectives in README, docs, goldens and property tests against brute force)
         (
             proof_sections.next_best(outcome),
             proof_sections.proof(outcome),
@@ -88,21 +100,22 @@ def _found(
     return page(verdict, (_question(outcome, spec, answer), *answer))
 
 
-def _value(outcome: Outcome) -> tuple[str, ...]:
+def _reached(objective: Objective) -> tuple[str, ...]:
     """What the objective reached, where that is not the cost."""
-    objective = outcome.objective
-    if objective.value is None or objective.metric not in (E2E_MEAN_S, REQUESTS_PER_S):
-        return ()
-    return (" · ", objective_text(objective.metric, objective.value))
+    if objective.value is not None and objective.metric == E2E_MEAN_S:
+        return (f"mean e2e {duration(objective.value)}",)
+    if objective.value is not None and objective.metric == REQUESTS_PER_S:
+        return (request_rate(objective.value),)
+    return ()
 
 
 def _superlative(spec: ServingSpec) -> str:
-    """What was proved: `proved fastest within $60.00/h`."""
-    if not spec.objective.needs_cap:
+    """What was proved: `proved fastest within $60/h`."""
+    if spec.objective not in _SUPERLATIVES:
         return f"proved {spec.objective}"
     accelerators = spec.inventory.max_accelerators
     caps = [*budget_texts(spec.budget), *([] if accelerators is None else [f"{accelerators:,} accelerators"])]
-    return f"proved {spec.objective.replace('_', ' ')} within {' and '.join(caps)}"
+    return f"proved {_SUPERLATIVES[spec.objective]}{_WITHIN}{' and '.join(caps)}"
 
 
 def _not_found(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:

@@ -47,7 +47,7 @@ def dollars(value: float) -> str:
 def objective_text(metric: str, value: float) -> str:
     """A value of an objective with its unit, in all the digits that tell two designs apart."""
     if metric == E2E_MEAN_S:
-        return f"mean e2e {format_quantity(value, Dimension.TIME)}"
+        return format_quantity(value, Dimension.TIME)
     if metric == REQUESTS_PER_S:
         return format_quantity(value, Dimension.REQUEST_RATE)
     return f"{dollars(value)}/h"

@@ -89,8 +89,8 @@ def _why_not(sought: Objective, space: CandidateSpace, column: Column, design: C
     worse = abs(value_of(sought, column) - value_of(sought, design))
     if column.value != design.value:
         if sought is Objective.FASTEST:
-            return f"{1e3 * worse:,.0f} ms slower: mean e2e {value_of(sought, column):,.3f} s; {rented}"
-        return f"{worse:,.3g} req/s fewer: it carries {value_of(sought, column):,.3g} req/s; {rented}"
+            return f"{1e3 * worse:,.0f} ms slower: mean e2e {value_of(sought, column):,.3f} s"
+        return f"{worse:,.3g} req/s fewer: it carries {value_of(sought, column):,.6g} req/s"
     if extra := usd_per_hour(column.usd_micro_per_hour - design.usd_micro_per_hour):
         return f"+${extra:,.2f}/h: {rented}"
     if column.largest_ratio > design.largest_ratio:
