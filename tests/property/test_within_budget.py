@@ -174,7 +174,7 @@ def test_a_larger_budget_is_never_slower_and_never_carries_less() -> None:
         tally["found"] += 1
 
     hold()
-    assert tally["improved"] >= 0.2 * tally["found"] > 0, tally
+    assert tally["improved"] >= 0.1 * tally["found"] > 0, tally
 
 
 def test_every_row_is_accounted_for_and_the_alternatives_are_in_order() -> None:
