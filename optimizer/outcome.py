@@ -152,7 +152,10 @@ class Predicted(Result):
 
 
 class WallOut(Result):
-    """One wall beside the design. Null where the figure does not apply."""
+    """One wall beside the design. Null where the figure does not apply.
+
+    `gain_of_10_percent`: more requests per second, or more speed where the fastest is sought, with a tenth more of it.
+    """
 
     id: str
     number: int | None

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from catalog.read import Snapshot
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
+from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Question, meets
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
+from optimizer.search.aims import Fastest
 from optimizer.search.alternatives import distinct_designs, near_designs
 from optimizer.search.bounds import Demand, rate_per_replica
 from optimizer.search.columns import Column, candidates_of, exact_columns, tie_key
 from optimizer.search.count_model import CountSolution, Solver, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
-from optimizer.search.frontier import Frontier, Staircase
 from optimizer.search.integer_program import SolveResult
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
-from optimizer.search.within_budget import best_values
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
+
+if TYPE_CHECKING:
+    from optimizer.search.frontier import Frontier
 
 # The optimum and two alternatives.
 DESIGNS_REPORTED = 3
@@ -131,6 +135,8 @@ def search(
         refinement = refine(space, physics, question, demand, distinct_designs, near)
         columns = exact_columns(space, physics, question, demand, refinement)
     else:
+        from optimizer.search.within_budget import best_values  # only who asks for a value pays for it
+
         best = best_values(space, physics, question, demand, problem.aim, distinct_designs, near)
         refinement, columns = best.refinement, best.columns
     if not columns:
@@ -172,7 +178,7 @@ def answer(
         solution=found.solution,
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
-        binding=binding_wall(problem.physics, problem.question, problem.demand, design),
+        binding=_binding(problem, design),
         point_usd_micro=_point_cost(spec, problem, design.usd_micro_per_hour) if by_cost else None,
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
@@ -207,6 +213,12 @@ def _carried(problem: Problem, column: Column) -> Demand:
     )
 
 
+def _binding(problem: Problem, column: Column) -> Binding:
+    """What keeps a design from carrying more, or from being faster where that is sought."""
+    wall = speed_wall if isinstance(problem.aim, Fastest) else binding_wall
+    return wall(problem.physics, problem.question, problem.demand, column)
+
+
 def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:
     """The next distinct designs, with what binds them where so many are asked for."""
     count = DESIGNS_REPORTED - 1 if asked is None else asked
@@ -216,7 +228,7 @@ def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None
         Alternative(
             column,
             demand,
-            None if asked is None else binding_wall(problem.physics, problem.question, demand, column),
+            None if asked is None else _binding(replace(problem, demand=demand), column),
         )
         for column, demand in zip(losers, demands, strict=True)
     )
@@ -224,6 +236,8 @@ def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None
 
 def _frontier(problem: Problem, metric: Metric, statistic: Statistic) -> Frontier:
     """Least cost against a limit; the objective is the cost."""
+    from optimizer.search.frontier import Staircase  # only who asks for it pays for it
+
     stairs = Staircase(problem.space, problem.physics, problem.question, problem.demand, metric, statistic)
     return stairs.frontier()
 

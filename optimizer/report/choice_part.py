@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.evaluate import first_token, mean_state, statistic_of
@@ -11,13 +11,15 @@ from optimizer.outcome import Alternative, Choice, FormatsOut, FrontierOut, Fron
 from optimizer.report.design_part import formats_of, layout_of, price_date_of, price_label
 from optimizer.report.objective_part import value_of
 from optimizer.search.columns import Column, candidates_of
-from optimizer.search.frontier import LIMIT_DIGITS, MOST_POINTS, Frontier
 from optimizer.search.refine import NEAR_PERCENT
 from optimizer.solve import Alternative as Loser
 from optimizer.solve import Answer, rate_of
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import Objective, ServingSpec
+
+if TYPE_CHECKING:
+    from optimizer.search.frontier import Frontier
 
 
 class _Short(TypedDict):
@@ -113,6 +115,8 @@ def frontier(space: CandidateSpace, stairs: Frontier | None) -> FrontierOut | No
     """The staircase; None unless it is asked for."""
     if stairs is None:
         return None
+    from optimizer.search.frontier import LIMIT_DIGITS, MOST_POINTS  # only who asks for it pays for it
+
     return FrontierOut(
         requirement=f"slo.{stairs.metric}.{stairs.statistic}",
         digits=LIMIT_DIGITS,

@@ -434,6 +434,7 @@ def test_the_best_within_a_budget_is_told_in_its_unit(
     assert report.splitlines()[0].endswith(verdict)
     assert claim in section(report, "Proof")
     assert ("mean 1.23 s, least" in section(report, "Predicted")) == (sought is Sought.FASTEST)
+    assert ("% speed" in section(report, "Walls")) == (sought is Sought.FASTEST)
     assert_fits(report)
 
 
