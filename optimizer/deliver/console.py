@@ -9,7 +9,6 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
-<<<<<<< HEAD
 from optimizer.deliver import (
     choice_sections,
     design_sections,
@@ -18,11 +17,7 @@ from optimizer.deliver import (
     proof_sections,
     wall_sections,
 )
-from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, objective_text
-=======
-from optimizer.deliver import choice_sections, design_sections, infeasible_sections, proof_sections, wall_sections
 from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, duration, request_rate
->>>>>>> 558e4d3 (Choices and objectives in README, docs, goldens and property tests against brute force)
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, labelled, packed, page
 from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Predicted, Status
 from requirements_specs.restate import budget_texts, restate
@@ -78,17 +73,12 @@ def _found(
     verdict = Text.assemble((figures, "bold"), " · ", (words, style))
     answer = (
         (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
-<<<<<<< HEAD
-        (design_sections.predicted(prediction, spec),),
+        (design_sections.predicted(prediction, spec, outcome.objective),),
         (
             wall_sections.walls(outcome),
             wall_sections.binds(outcome),
             inverse_sections.just_enough(outcome.minimum_hardware),
         ),
-=======
-        (design_sections.predicted(prediction, spec, outcome.objective),),
-        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
->>>>>>> 558e4d3 (Choices and objectives in README, docs, goldens and property tests against brute force)
         (
             proof_sections.next_best(outcome),
             proof_sections.proof(outcome),
