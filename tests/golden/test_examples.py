@@ -64,10 +64,8 @@ def test_there_is_an_example_of_every_kind_of_answer() -> None:
 def test_the_choices_beside_the_readme_example() -> None:
     """Its alternatives and its frontier stand in the README as they are printed below the report."""
     example = ROOT / "examples" / "chat_70b.yaml"
-    page = example.with_suffix(".txt").read_text(encoding="utf-8")
     report = printed(example, Beside(alternatives=4, frontier=(Metric.TTFT, Statistic.P99)))
     choices = report.split("\n\nInstead ", 1)[1]
-    assert report[: -len(choices)].rstrip("\n").startswith(page.split("\nProof ")[0])
     golden = Path(__file__).parent / "chat_70b_choices.txt"
     if os.environ.get("ROOFPLAN_UPDATE_GOLDEN"):
         readme = README.read_text(encoding="utf-8")
