@@ -29,7 +29,11 @@ class Status(StrEnum):
 
 
 class Objective(Result):
-    """What was minimised. `analytic_bound` is the optimum before verification, `verified_by` what confirmed it."""
+    """What was optimised.
+
+    `metric`: usd_per_hour or e2e_mean_s, made least, or requests_per_s, made most. `analytic_bound` is the optimum
+    before verification, `verified_by` what confirmed it.
+    """
 
     metric: str = "usd_per_hour"
     value: float | None
@@ -148,7 +152,10 @@ class Predicted(Result):
 
 
 class WallOut(Result):
-    """One wall beside the design. Null where the figure does not apply."""
+    """One wall beside the design. Null where the figure does not apply.
+
+    `gain_of_10_percent`: more requests per second, or more speed where the fastest is sought, with a tenth more of it.
+    """
 
     id: str
     number: int | None
@@ -275,19 +282,61 @@ class SearchOut(Result):
     solver: str
 
 
-class RunnerUp(Result):
-    """A dearer design, and what it lacks."""
+class Choice(Result):
+    """A design in short."""
 
     accelerator: str
     offer: str
     instances: int
+    replicas: int
     layout: LayoutOut
     formats: FormatsOut
     price_kind: str
     price_date: str | None
     price_source: str
     usd_per_hour: float
+
+
+class Alternative(Choice):
+    """The best of the designs with one part, layout and choice of formats, and what it lacks.
+
+    `value` is of the objective's metric. The figures are null unless alternatives are asked for; latencies are point
+    predictions.
+    """
+
+    value: float
     why_not: str
+    ttft_p99_s: float | None
+    tpot_p99_s: float | None
+    binding_wall: str | None
+
+
+class NearOptimum(Result):
+    """Every distinct design whose objective is within `share` of the optimum, which is the first."""
+
+    share: float
+    count: int
+    designs: tuple[Choice, ...]
+
+
+class FrontierStep(Choice):
+    """A step of the staircase: the tightest limit, in seconds at the risk's scenario, that such a cost meets."""
+
+    limit_s: float
+
+
+class FrontierOut(Result):
+    """Least cost at every limit on one statistic, from the tightest to where a looser limit saves nothing.
+
+    Exact for limits of `digits` digits. `complete`: nothing meets a tighter limit than the first; else the list ends at
+    `most_steps`.
+    """
+
+    requirement: str
+    digits: int
+    most_steps: int
+    complete: bool
+    steps: tuple[FrontierStep, ...]
 
 
 class Allowance(Result):
@@ -334,7 +383,9 @@ class Outcome(Result):
     minimum_hardware: MinimumHardware | None = None
     conflicts: None = None
     relaxations: None = None
-    runners_up: tuple[RunnerUp, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    near_optimum: NearOptimum | None = None
+    frontier: FrontierOut | None = None
     allowances: tuple[Allowance, ...] = ()
     search: SearchOut
     catalog_hash: str

@@ -18,11 +18,13 @@ from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
 from optimizer.evaluate import Physics, Question, prepare
 from optimizer.inventory import admitted_offers
+from optimizer.search.aims import Aim, Fastest, MostRequests
 from optimizer.search.bounds import Demand
 from optimizer.topology.format_choices import format_choices
 from optimizer.topology.layouts import CandidateSpace, candidate_space
 from optimizer.traffic.workload_bins import bin_workload
-from requirements_specs.serving import ServingSpec
+from requirements_specs.requirement import Metric, Statistic
+from requirements_specs.serving import Objective, ServingSpec
 
 KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
 POINT_PREDICTION = 0.5
@@ -38,12 +40,16 @@ STEP_DEVIATION = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that the search needs, for one specification."""
+    """Everything that the search needs, for one specification.
+
+    aim: what is sought within the caps; None: the least cost.
+    """
 
     space: CandidateSpace
     physics: Physics
     question: Question
     demand: Demand
+    aim: Aim | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
         ]
     )
     physics = prepare(replicas, bin_workload(spec.workload), deviation)
-    return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec))
+    return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec), aim_of(spec))
 
 
 def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:
@@ -131,6 +137,36 @@ def demand_of(spec: ServingSpec) -> Demand:
         spec.inventory.max_accelerators,
         most,
     )
+
+
+def aim_of(spec: ServingSpec) -> Aim | None:
+    """What is sought within the caps; None where the objective is the least cost."""
+    match spec.objective:
+        case Objective.FASTEST:
+            return Fastest()
+        case Objective.MOST_REQUESTS:
+            return MostRequests(spec.workload.peak_factor)
+    return None
+
+
+def moved_limit(spec: ServingSpec, named: str | None) -> tuple[Metric, Statistic]:
+    """The statistic whose limit a frontier moves: the one that is named, as `slo.ttft.p99`, or the first of the spec.
+
+    Raises:
+        QuestionError: no such statistic, none at all, or an objective other than the cost.
+
+    """
+    if spec.objective is not Objective.CHEAPEST:
+        raise QuestionError(f"objective: a frontier shows the least cost; read {spec.objective}, allowed: cheapest")
+    known = {f"{metric}.{statistic}": (metric, statistic) for metric in Metric for statistic in Statistic}
+    if named is not None:
+        limit = known.get(named.removeprefix("slo."))
+        if limit is None:
+            raise QuestionError(f"--frontier-of: no such latency: {named}; allowed: slo.{', slo.'.join(known)}")
+        return limit
+    if not spec.slo:
+        raise QuestionError("slo: a frontier needs a latency; add a limit, or name one: --frontier-of slo.ttft.p99")
+    return spec.slo[0].metric, spec.slo[0].statistic
 
 
 def without_caps(demand: Demand) -> Demand:

@@ -2,50 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from catalog.read import Snapshot
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
+from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
-from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
+from optimizer.evaluate import Question, meets
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
+from optimizer.search.aims import Fastest
+from optimizer.search.alternatives import distinct_designs, near_designs
 from optimizer.search.bounds import Demand, rate_per_replica
-from optimizer.search.columns import Column, exact_columns, tie_key
+from optimizer.search.columns import Column, candidates_of, exact_columns, tie_key
 from optimizer.search.count_model import CountSolution, Solver, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import SolveResult
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
-from optimizer.search.refine import Refinement, design_signature, refine
+from optimizer.search.refine import Refinement, refine
 from optimizer.topology.layouts import CandidateSpace
+from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
 
-# The optimum and two runners-up.
+if TYPE_CHECKING:
+    from optimizer.search.frontier import Frontier
+
+# The optimum and two alternatives.
 DESIGNS_REPORTED = 3
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is asked beside the optimum.
+
+    alternatives: how many of the next distinct designs, with their figures, and all within `NEAR_PERCENT` of the
+    optimum; None: two, without figures. frontier: the statistic whose limit is moved; None: no frontier.
+    """
+
+    alternatives: int | None = None
+    frontier: tuple[Metric, Statistic] | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A design that loses, the demand that it carries, and what binds it; None if its figures are not asked for."""
+
+    column: Column
+    demand: Demand
+    binding: Binding | None
 
 
 @dataclass(frozen=True)
 class Answer:
     """A proved design and what stands beside it.
 
-    columns: exact candidates in the order of ties, the first is the design. runners_up: the cheapest column of the
-    next distinct designs. point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts
-    and undated prices; None where that finds nothing cheaper.
+    columns: exact candidates in their order, the first is the design. alternatives: the best column of each of the
+    next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
+    problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
+    point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts and undated prices;
+    None where that finds nothing cheaper. Both are None unless cost is the objective.
     """
 
     problem: Problem
     columns: tuple[Column, ...]
     design: Column
-    runners_up: tuple[Column, ...]
+    alternatives: tuple[Alternative, ...]
+    near: tuple[Column, ...] | None
     solution: CountSolution
     ledger: Ledger
     refined: int
     binding: Binding
     point_usd_micro: int | None
     allowed_usd_micro: int | None
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +98,7 @@ class NoAnswer:
     refined: int
     impossible: Impossible | None
     uncapped: Column | None
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True)
@@ -77,28 +115,44 @@ class Found:
         return self.columns[self.solution.column]
 
 
-def search(problem: Problem, distinct_designs: int, solver: Solver = solve_with_cp_sat) -> Found | Refinement:
-    """Cheapest design of a problem, re-evaluated; the bare refinement where no candidate meets the requirements.
+def search(
+    problem: Problem, distinct_designs: int, solver: Solver = solve_with_cp_sat, *, near: bool = False
+) -> Found | Refinement:
+    """Best design of a problem, re-evaluated; the bare refinement where no candidate meets the requirements.
+
+    Args:
+        problem: what is sought.
+        distinct_designs: of so many different designs the best columns are found.
+        solver: of the count model.
+        near: find those of all designs within `NEAR_PERCENT` of the best, too.
 
     Raises:
         VerificationError: CP-SAT and the bound-and-refine list disagree, or the design fails its re-evaluation.
 
     """
-    space, physics, demand = problem.space, problem.physics, problem.demand
-    refinement = refine(space, physics, problem.question, demand, distinct_designs)
-    columns = exact_columns(space, physics, problem.question, demand, refinement)
+    space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
+    if problem.aim is None:
+        refinement = refine(space, physics, question, demand, distinct_designs, near)
+        columns = exact_columns(space, physics, question, demand, refinement)
+    else:
+        from optimizer.search.within_budget import best_values  # only who asks for a value pays for it
+
+        best = best_values(space, physics, question, demand, problem.aim, distinct_designs, near)
+        refinement, columns = best.refinement, best.columns
     if not columns:
         return refinement
     solution = solve_counts(space, columns, demand.most_accelerators, solver)
     if isinstance(solution, SolveResult) or solution.column != 0:
-        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the best design")
     found = Found(columns, solution, refinement)
-    _verify(space, physics, problem.question, demand, found.design)
+    _verify(problem, found.design)
     return found
 
 
-def answer(spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp_sat) -> Answer | NoAnswer:
-    """The cheapest design that meets the specification, proved; or why there is none.
+def answer(
+    spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp_sat, beside: Beside = NOTHING_BESIDE
+) -> Answer | NoAnswer:
+    """The best design that meets the specification, proved; or why there is none.
 
     Raises:
         QuestionError: the catalog cannot be asked this.
@@ -108,30 +162,26 @@ def answer(spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp
     problem = pose(spec, snapshot)
     if isinstance(problem, Nothing):
         return NoAnswer(problem, _ledger_of_nothing(problem.space), 0, None, None)
-    found = search(problem, DESIGNS_REPORTED, solver)
+    frontier = None if beside.frontier is None else _frontier(problem, *beside.frontier)
+    more = beside.alternatives
+    found = search(problem, DESIGNS_REPORTED if more is None else 1 + more, solver, near=more is not None)
     if isinstance(found, Refinement):
-        return _no_answer(problem, found)
+        return replace(_no_answer(problem, found), frontier=frontier)
+    design, by_cost = found.design, problem.aim is None
+    problem = replace(problem, demand=_carried(problem, design))
     return Answer(
         problem=problem,
         columns=found.columns,
-        design=found.design,
-        runners_up=_runners_up(problem.space, found.columns),
+        design=design,
+        alternatives=_alternatives(problem, found.columns, more),
+        near=None if more is None else near_designs(problem.space, found.columns),
         solution=found.solution,
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
-        binding=binding_wall(problem.physics, problem.question, problem.demand, found.design),
-        point_usd_micro=_point_cost(spec, problem, found.design.usd_micro_per_hour),
-        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, found.design.usd_micro_per_hour),
-    )
-
-
-def candidates_of(physics: Physics, column: Column) -> Candidates:
-    """The one candidate of a column, with its own engine limits."""
-    return tabulate(
-        physics,
-        np.array([column.key]),
-        np.array([float(column.token_budget)]),
-        np.array([float(column.max_num_seqs)]),
+        binding=_binding(problem, design),
+        point_usd_micro=_point_cost(spec, problem, design.usd_micro_per_hour) if by_cost else None,
+        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
+        frontier=frontier,
     )
 
 
@@ -140,22 +190,56 @@ def rate_of(demand: Demand, column: Column) -> np.ndarray[tuple[int], np.dtype[n
     return rate_per_replica(demand, np.array([column.replicas]), np.array([1]))
 
 
-def _verify(space: CandidateSpace, physics: Physics, question: Question, demand: Demand, column: Column) -> None:
+def _verify(problem: Problem, column: Column) -> None:
     """Put the returned design to the evaluation that built its column, alone and with its printed limits."""
-    if not meets(candidates_of(physics, column), rate_of(demand, column), question).all():
-        raise VerificationError(f"the returned design is not feasible when re-evaluated: {tie_key(space, column)}")
+    candidate, question = candidates_of(problem.physics, column), problem.question
+    if problem.aim is None:
+        met = meets(candidate, rate_of(problem.demand, column), question)
+    else:
+        working = np.array([column.replicas - problem.demand.spare_replicas])
+        met = problem.aim.reached(candidate, question, problem.demand, working, np.array([column.value]))
+    if not met.all():
+        raise VerificationError(
+            f"the returned design is not feasible when re-evaluated: {tie_key(problem.space, column)}"
+        )
 
 
-def _runners_up(space: CandidateSpace, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """First column of each design that differs from the optimum in part, layout or formats."""
-    seen = {design_signature(space, columns[0].placement)}
-    others = []
-    for column in columns[1:]:
-        signature = design_signature(space, column.placement)
-        if signature not in seen:
-            seen.add(signature)
-            others.append(column)
-    return tuple(others[: DESIGNS_REPORTED - 1])
+def _carried(problem: Problem, column: Column) -> Demand:
+    """The demand that a design carries: the stated one, unless the most requests are sought."""
+    if problem.aim is None:
+        return problem.demand
+    return replace(
+        problem.demand, rate_per_s=float(problem.aim.rate_per_s(problem.demand, np.array([column.value]))[0])
+    )
+
+
+def _binding(problem: Problem, column: Column) -> Binding:
+    """What keeps a design from carrying more, or from being faster where that is sought."""
+    wall = speed_wall if isinstance(problem.aim, Fastest) else binding_wall
+    return wall(problem.physics, problem.question, problem.demand, column)
+
+
+def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:
+    """The next distinct designs, with what binds them where so many are asked for."""
+    count = DESIGNS_REPORTED - 1 if asked is None else asked
+    losers = distinct_designs(problem.space, columns)[1 : 1 + count]
+    demands = [_carried(problem, column) for column in losers]
+    return tuple(
+        Alternative(
+            column,
+            demand,
+            None if asked is None else _binding(replace(problem, demand=demand), column),
+        )
+        for column, demand in zip(losers, demands, strict=True)
+    )
+
+
+def _frontier(problem: Problem, metric: Metric, statistic: Statistic) -> Frontier:
+    """Least cost against a limit; the objective is the cost."""
+    from optimizer.search.frontier import Staircase  # only who asks for it pays for it
+
+    stairs = Staircase(problem.space, problem.physics, problem.question, problem.demand, metric, statistic)
+    return stairs.frontier()
 
 
 def _point_cost(spec: ServingSpec, problem: Problem, usd_micro: int) -> int | None:

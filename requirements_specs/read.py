@@ -12,6 +12,7 @@ from requirements_specs.known import KnownNames, plain_spelling, resolve
 from requirements_specs.owned import OWNED
 from requirements_specs.quantity import Dimension
 from requirements_specs.read_brought import read_custom_parts, read_model
+from requirements_specs.read_caps import refuse_uncapped
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
 from requirements_specs.read_owned import read_owned
@@ -29,7 +30,7 @@ from requirements_specs.serving import (
     ServingSpec,
 )
 from requirements_specs.source import parse, read_text
-from requirements_specs.workload import Workload
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, Workload
 
 _MOST_DOLLARS = 1e12
 _HIGHEST_PEAK = 1000.0
@@ -93,13 +94,15 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     if engines is None:
         engines = ("vllm",)
         findings.assume("engines", "vllm", "no engine is given")
-    workload = _read_workload(top.section("workload"), findings)
+    workload = _read_workload(top.section("workload"), findings, objective)
     slo = read_slo(top.optional_section("slo"), findings)
     budget = _read_budget(top.optional_section("budget"))
     inventory = _read_inventory(top, findings, names)
     formats = _read_formats(top.optional_section("formats"), findings, names)
     layout = _read_layout(top.optional_section("layout"))
     availability = _read_availability(top.optional_section("availability"), findings)
+    if objective.needs_cap:
+        refuse_uncapped(top, objective, budget, inventory)
     if findings.problems or model is None or workload is None:
         return None
     return ServingSpec(
@@ -120,11 +123,16 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     )
 
 
-def _read_workload(section: Section | None, findings: Findings) -> Workload | None:
+def _read_workload(section: Section | None, findings: Findings, objective: Objective) -> Workload | None:
     if section is None:
         return None
-    section.require(request_rate="10 req/s", prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
+    if objective is not Objective.MOST_REQUESTS:
+        section.require(request_rate="10 req/s")
+    section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
     rate = section.value("request_rate", convert.request_rate)
+    if objective is Objective.MOST_REQUESTS and "request_rate" not in section:
+        rate = LEAST_REQUEST_RATE_PER_S
+        findings.assume("workload.request_rate", "none", "any rate will do where the highest is sought")
     prompt = read_lengths(section, "workload", "prompt_tokens", findings)
     output = read_lengths(section, "workload", "output_tokens", findings)
     hit = section.value("prefix_cache_hit", convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0))

@@ -5,7 +5,8 @@ from pathlib import Path
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
-from requirements_specs.serving import Budget, IntegerChoice, Inventory, ServingSpec
+from requirements_specs.serving import Budget, IntegerChoice, Inventory, Objective, ServingSpec
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S
 
 _BUDGET_DIMENSIONS = {
     BudgetMetric.USD_PER_HOUR: Dimension.MONEY_PER_HOUR,
@@ -30,6 +31,11 @@ def _model(spec: ServingSpec) -> str:
 def _traffic(spec: ServingSpec) -> str:
     workload = spec.workload
     text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
+    if spec.objective is Objective.FASTEST:
+        text = f"fastest at {text}"
+    elif spec.objective is Objective.MOST_REQUESTS:
+        least = workload.request_rate_per_s > LEAST_REQUEST_RATE_PER_S
+        text = f"most requests, at least {text}" if least else "most requests, Poisson"
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
     if workload.prefix_cache_hit:
@@ -56,10 +62,15 @@ def _limits(spec: ServingSpec) -> str:
     return "; ".join(limits) or "no latency limit"
 
 
-def _budget(budget: Budget) -> str:
-    limits = [
+def budget_texts(budget: Budget) -> list[str]:
+    """Return each limit of a budget with its unit."""
+    return [
         format_quantity(limit.limit, _BUDGET_DIMENSIONS[BudgetMetric(limit.metric)]) for limit in budget.requirements
     ]
+
+
+def _budget(budget: Budget) -> str:
+    limits = budget_texts(budget)
     return f"at most {' and '.join(limits)}" if limits else ""
 
 

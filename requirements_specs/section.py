@@ -89,6 +89,10 @@ class Section:
         """Note that the section as a whole is wrong."""
         self._findings.refuse(self.own_mark, self._path, what, read=read, allowed=allowed)
 
+    def refuse_key(self, key: str, what: str, *, read: str | None = None, allowed: str | None = None) -> None:
+        """Note that what stands under `key` is wrong beside the rest of the file."""
+        self._findings.refuse(self.mark(key), joined(self._path, key), what, read=read, allowed=allowed)
+
     def value(self, key: str, convert: Callable[[str], T]) -> T | None:
         """`convert` of the text under `key`; it raises ValueProblem for a text that is not allowed."""
         node = self.node(key)

@@ -15,9 +15,19 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Objective(StrEnum):
-    """What is optimised."""
+    """What is optimised; `needs_cap`: where without a budget or an inventory more would always be better.
+
+    fastest: the least mean time from arrival to the last token. most_requests: the highest request rate.
+    """
 
     CHEAPEST = "cheapest"
+    FASTEST = "fastest"
+    MOST_REQUESTS = "most_requests"
+
+    @property
+    def needs_cap(self) -> bool:
+        """Whether a specification with this objective must cap what may be rented."""
+        return self in (Objective.FASTEST, Objective.MOST_REQUESTS)
 
 
 class Pools(StrEnum):
@@ -131,7 +141,7 @@ class Assumption(Frozen):
 
 
 class ServingSpec(Frozen):
-    """`kind: serving`: the cheapest replicas that carry a workload within its limits.
+    """`kind: serving`: the best replicas, by its objective, that carry a workload within its limits.
 
     `risk`: every limit must hold with probability 1 − risk; 0.5 is the point prediction. `model` is the
     id of a catalog model, or of one that the spec brings.

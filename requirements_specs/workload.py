@@ -5,13 +5,16 @@ from pydantic import Field
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import Frozen
 
+LEAST_REQUEST_RATE_PER_S = 1e-6
+"""The rate that is taken where the highest is sought and no least rate is given: one request in twelve days."""
+
 
 class Workload(Frozen):
     """Independent requests with Poisson arrivals.
 
-    `request_rate_per_s` is the mean rate; the design is sized for `peak_factor` times it. `prefix_cache_hit` is the
-    share of prompt tokens whose keys and values are found in the prefix cache. Prompt and output lengths are
-    independent of each other.
+    `request_rate_per_s` is the mean rate, the least one where the objective is most requests; the design is sized for
+    `peak_factor` times it. `prefix_cache_hit` is the share of prompt tokens whose keys and values are found in the
+    prefix cache. Prompt and output lengths are independent of each other.
     """
 
     request_rate_per_s: float = Field(gt=0)

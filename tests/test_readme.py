@@ -50,7 +50,9 @@ def test_every_console_line_is_tested() -> None:
 
 def test_printed_specification_and_report_are_those_of_the_example() -> None:
     assert blocks(README, "yaml") == [(ROOT / "examples" / "chat_70b.yaml").read_text(encoding="utf-8")]
-    assert blocks(README, "text") == [(ROOT / "examples" / "chat_70b.txt").read_text(encoding="utf-8")]
+    report = (ROOT / "examples" / "chat_70b.txt").read_text(encoding="utf-8")
+    choices = (ROOT / "tests" / "golden" / "chat_70b_choices.txt").read_text(encoding="utf-8")
+    assert blocks(README, "text") == [report, choices]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

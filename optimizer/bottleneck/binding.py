@@ -40,7 +40,8 @@ class Binding:
     """What binds.
 
     highest_rate_per_s: of one replica, with as many engine slots as the search offers (slots are no resource).
-    gains: relative increase of that rate per family, for a tenth more of the resource.
+    gains: relative increase of that rate per family, or of the speed where the fastest is sought, for a tenth more of
+    the resource.
     """
 
     wall: WallFamily

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,12 +16,25 @@ if TYPE_CHECKING:
     from requirements_specs.serving import ServingSpec
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted beside the optimum, as the command line says it."""
+
+    alternatives: int | None = None
+    frontier: bool = False
+    frontier_of: str | None = None
+
+
+NOTHING_MORE = Wanted()
+
+
 def print_answer(
     spec: ServingSpec,
     snapshot: Snapshot,
     solver: SolverProcess,
     started: float,
     source_name: str,
+    wanted: Wanted = NOTHING_MORE,
     *,
     as_json: bool,
     heading: str = "",
@@ -40,13 +54,16 @@ def print_answer(
 
     from optimizer.errors import QuestionError
     from optimizer.outcome import Status
+    from optimizer.question import moved_limit
     from optimizer.report import outcome_of
-    from optimizer.solve import answer
+    from optimizer.solve import Beside, answer
     from optimizer.topology.pins import refuse_impossible_pins
 
     try:
         refuse_impossible_pins(snapshot.models[spec.model], spec.layout)
-        found = answer(spec, snapshot, solver.solve)
+        frontier = wanted.frontier or wanted.frontier_of is not None
+        moved = moved_limit(spec, wanted.frontier_of) if frontier else None
+        found = answer(spec, snapshot, solver.solve, Beside(wanted.alternatives, moved))
     except QuestionError as error:
         raise QuestionError(f"{source_name}: {error}") from None
     outcome = outcome_of(spec, found, snapshot, time.perf_counter() - started, date.today())

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli import catalog, inverse
-from optimizer.cli.answering import print_answer
+from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
@@ -34,6 +34,9 @@ app.command()(init)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""
+
+MOST_ALTERNATIVES = 50
+"""The search goes through everything that costs no more than the last of them."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -59,9 +62,24 @@ def options(
 @app.command()
 def solve(
     spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
+    alternatives: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_ALTERNATIVES,
+            metavar="K",
+            help="Show the next K designs that differ in part, layout or formats, and all within 5 %.",
+        ),
+    ] = None,
+    frontier: Annotated[
+        bool, typer.Option("--frontier", help="Show the least cost at every limit on the first latency of the slo.")
+    ] = False,
+    frontier_of: Annotated[
+        str | None, typer.Option(metavar="LIMIT", help="The same for another latency, as slo.tpot.p99.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the cheapest design for a specification, and prove it."""
+    """Find the best design for a specification, and prove it."""
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
         from optimizer.search.solver_process import SolverProcess
@@ -73,7 +91,8 @@ def solve(
 
         spec, snapshot = read_question(spec_file, load())
 
-        raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), as_json=as_json))
+        beside = Wanted(alternatives, frontier=frontier, frontier_of=frontier_of)
+        raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), beside, as_json=as_json))
 
 
 @app.command()

@@ -9,11 +9,19 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
-from optimizer.deliver import design_sections, infeasible_sections, inverse_sections, proof_sections, wall_sections
-from optimizer.deliver.figures import dollars
-from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
-from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
-from requirements_specs.restate import restate
+from optimizer.deliver import (
+    choice_sections,
+    design_sections,
+    infeasible_sections,
+    inverse_sections,
+    proof_sections,
+    wall_sections,
+)
+from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, duration, request_rate
+from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, labelled, packed, page
+from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Predicted, Status
+from requirements_specs.restate import budget_texts, restate
+from requirements_specs.serving import Objective as Sought
 from requirements_specs.serving import ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
@@ -21,6 +29,8 @@ _LONGEST_ASSUMPTION = 24
 _FEWEST_ASKED = 2
 _FEWEST_ASSUMED = 1
 _MOST_ASSUMED = 3
+_SUPERLATIVES = {Sought.FASTEST: "fastest", Sought.MOST_REQUESTS: "the most"}
+_WITHIN = " within "
 
 
 def report_console() -> Console:
@@ -47,28 +57,34 @@ def render(outcome: Outcome, spec: ServingSpec, source_name: str, next_command: 
     """
     following = next_command or f"roofplan solve {quote(source_name)} --json"
     if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
-        return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, following)
-    return _not_found(outcome, spec, following)
+        report = _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, following)
+    else:
+        report = _not_found(outcome, spec, following)
+    below = [labelled(section) for section in choice_sections.choices(outcome, spec)]
+    return Text("\n\n").join([report, *below])
 
 
 def _found(
     outcome: Outcome, design: Design, cost: Cost, prediction: Predicted, spec: ServingSpec, following: str
 ) -> Text:
     pool = design.pools[0]
-    proved = ("proved cheapest", "bold green") if outcome.proved else ("best found, not proved", "bold red")
-    verdict = Text.assemble(
-        (design_sections.machines_text(pool), "bold"), " · ", (f"{dollars(cost.usd_per_hour)}/h", "bold"), " · ", proved
+    figures = " · ".join(
+        [design_sections.machines_text(pool), f"{dollars(cost.usd_per_hour)}/h", *_reached(outcome.objective)]
     )
+    words, style = (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    if len(f"{figures} · {words}") > PAGE_WIDTH:
+        words = words.partition(_WITHIN)[0]  # the caps stand in the question
+    verdict = Text.assemble((figures, "bold"), " · ", (words, style))
     answer = (
         (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
-        (design_sections.predicted(prediction, spec),),
+        (design_sections.predicted(prediction, spec, outcome.objective),),
         (
             wall_sections.walls(outcome),
             wall_sections.binds(outcome),
             inverse_sections.just_enough(outcome.minimum_hardware),
         ),
         (
-            proof_sections.runners_up(outcome),
+            proof_sections.next_best(outcome),
             proof_sections.proof(outcome),
             proof_sections.allowances(outcome, "nothing cheaper"),
             proof_sections.warnings(outcome),
@@ -76,6 +92,24 @@ def _found(
         ),
     )
     return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _reached(objective: Objective) -> tuple[str, ...]:
+    """What the objective reached, where that is not the cost."""
+    if objective.value is not None and objective.metric == E2E_MEAN_S:
+        return (f"mean e2e {duration(objective.value)}",)
+    if objective.value is not None and objective.metric == REQUESTS_PER_S:
+        return (request_rate(objective.value),)
+    return ()
+
+
+def _superlative(spec: ServingSpec) -> str:
+    """What was proved: `proved fastest within $60/h`."""
+    if spec.objective not in _SUPERLATIVES:
+        return f"proved {spec.objective}"
+    accelerators = spec.inventory.max_accelerators
+    caps = [*budget_texts(spec.budget), *([] if accelerators is None else [f"{accelerators:,} accelerators"])]
+    return f"proved {_SUPERLATIVES[spec.objective]}{_WITHIN}{' and '.join(caps)}"
 
 
 def _not_found(outcome: Outcome, spec: ServingSpec, following: str) -> Text:

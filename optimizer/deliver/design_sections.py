@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from optimizer.deliver.figures import dollars, duration, percent, request_rate
+from optimizer.deliver.figures import E2E_MEAN_S, dollars, duration, percent, request_rate
 from optimizer.deliver.page import Section, packed
-from optimizer.outcome import Cost, Latency, LayoutOut, Pool, Predicted
+from optimizer.outcome import Cost, Latency, LayoutOut, Objective, Pool, Predicted
 from requirements_specs.requirement import LatencyLimit, Metric
 from requirements_specs.serving import ServingSpec
 
@@ -70,15 +70,16 @@ def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
     )
 
 
-def predicted(prediction: Predicted, spec: ServingSpec) -> Section:
+def predicted(prediction: Predicted, spec: ServingSpec, objective: Objective) -> Section:
     """The latencies, a row per metric, with the tightest limit of each in the scenario in which it was decided."""
     names = "".join(f"{name:>{_COLUMN_WIDTH}}" for name in ("mean", "p50", "p90", "p99"))
     interval = f"{'90 % interval of p99':<{_INTERVAL_WIDTH}}"
-    judged = f"limit at risk {spec.risk:g}" if spec.slo else ""
+    least_s = objective.value if objective.metric == E2E_MEAN_S else None
+    judged = f"limit at risk {spec.risk:g}" if spec.slo or least_s is not None else ""
     head = Text(f"{'':<{_METRIC_WIDTH}}{names}   {interval}{judged}".rstrip(), "dim")
     metrics = ((Metric.TTFT, prediction.ttft_s), (Metric.TPOT, prediction.tpot_s), (Metric.E2E, prediction.e2e_s))
     rows = [
-        Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec)}".rstrip())
+        Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec, least_s)}".rstrip())
         for metric, latency in metrics
     ]
     return Section("Predicted", (head, *rows))
@@ -92,13 +93,15 @@ def _latency(metric: Metric, latency: Latency) -> str:
     return f"{metric.value:<{_METRIC_WIDTH}}{columns}   {interval:<{_INTERVAL_WIDTH}}"
 
 
-def _tightest(metric: Metric, prediction: Predicted, spec: ServingSpec) -> str:
+def _tightest(metric: Metric, prediction: Predicted, spec: ServingSpec, least_s: float | None) -> str:
+    """The limit that is nearest; the mean of E2E where it is not limited but made least, `least_s`."""
+
     def ratio(limit: LatencyLimit) -> float:
         return prediction.at_risk_s[limit.id] / limit.limit_s
 
     limits = [limit for limit in spec.slo if limit.metric is metric]
     if not limits:
-        return ""
+        return f"mean {duration(least_s)}, least" if metric is Metric.E2E and least_s is not None else ""
     limit = max(limits, key=ratio)
     others = f" (+{len(limits) - 1})" if len(limits) > 1 else ""
     return f"{limit.statistic} {duration(prediction.at_risk_s[limit.id])} ≤ {duration(limit.limit_s)}{others}"

@@ -5,6 +5,8 @@ from requirements_specs.quantity import Dimension, format_quantity
 DIGITS = 3
 BAR_CELLS = 20
 GIB = 2**30
+E2E_MEAN_S = "e2e_mean_s"
+REQUESTS_PER_S = "requests_per_s"
 _FULL, _EMPTY = "█", "·"
 
 
@@ -40,6 +42,15 @@ def dollars(value: float) -> str:
     if 0 < abs(value) < 1:
         return format_quantity(value, Dimension.MONEY_PER_HOUR, DIGITS).removesuffix("/h")
     return f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}"
+
+
+def objective_text(metric: str, value: float) -> str:
+    """A value of an objective with its unit, in all the digits that tell two designs apart."""
+    if metric == E2E_MEAN_S:
+        return format_quantity(value, Dimension.TIME)
+    if metric == REQUESTS_PER_S:
+        return format_quantity(value, Dimension.REQUEST_RATE)
+    return f"{dollars(value)}/h"
 
 
 def percent(share: float) -> str:

@@ -72,11 +72,16 @@ def page(verdict: Text, groups: Sequence[Sequence[Section]]) -> Text:
     for index, group in enumerate(filled):
         if spare >= (1 if index == 0 else len(filled)):
             lines.append(Text())
-        lines += [line for section in group for line in _labelled(section)]
+        lines += [line for section in group for line in _labelled_lines(section)]
     return Text("\n").join(lines)
 
 
-def _labelled(section: Section) -> list[Text]:
+def labelled(section: Section) -> Text:
+    """A section that stands alone, below the page."""
+    return Text("\n").join(_labelled_lines(section))
+
+
+def _labelled_lines(section: Section) -> list[Text]:
     return [
         Text.assemble((f"{'' if index else section.label:<{LABEL_WIDTH}}", LABEL_STYLE), line)
         for index, line in enumerate(section.lines)

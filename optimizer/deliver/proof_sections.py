@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from optimizer.deliver.design_sections import layout_text
-from optimizer.deliver.figures import dollars, signed_percent
+from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, objective_text, signed_percent
 from optimizer.deliver.page import GLUE, Section, listed, packed
-from optimizer.outcome import Allowance, Objective, Outcome, RunnerUp, Scope, SearchOut
+from optimizer.outcome import Allowance, Alternative, Objective, Outcome, Scope, SearchOut
+
+_NEXT_BEST = 2
 
 
-def runners_up(outcome: Outcome) -> Section:
+def next_best(outcome: Outcome) -> Section:
     """The next designs and what they lack."""
-    if not outcome.runners_up:
+    if not outcome.alternatives:
         return packed("Next best", ["nothing else meets the requirements"], 1)
-    return listed("Next best", [_runner_up(each) for each in outcome.runners_up], 2)
+    return listed("Next best", [_next_best(each) for each in outcome.alternatives[:_NEXT_BEST]], _NEXT_BEST)
 
 
-def _runner_up(other: RunnerUp) -> str:
+def _next_best(other: Alternative) -> str:
     formats = f"{other.formats.weights} {layout_text(other.layout)}"
     return f"{dollars(other.usd_per_hour)}/h {other.accelerator} {formats}: {other.why_not}"
 
@@ -31,10 +33,13 @@ def proof(outcome: Outcome) -> Section:
 def _claim(objective: Objective, search: SearchOut) -> str | None:
     if objective.value is None:
         return None
+    value = objective_text(objective.metric, objective.value)
     if objective.value == objective.bound:
-        return f"objective = bound = {dollars(objective.value)}/h ({search.solver})"
-    bound = "none" if objective.bound is None else f"{dollars(objective.bound)}/h"
-    return f"objective {dollars(objective.value)}/h > bound {bound} ({search.solver})"
+        what = "mean e2e " if objective.metric == E2E_MEAN_S else ""
+        return f"objective = bound = {what}{value} ({search.solver})"
+    bound = "none" if objective.bound is None else objective_text(objective.metric, objective.bound)
+    beyond = "<" if objective.metric == REQUESTS_PER_S else ">"
+    return f"objective {value} {beyond} bound {bound} ({search.solver})"
 
 
 def _ledger(search: SearchOut) -> str:

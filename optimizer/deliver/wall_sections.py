@@ -8,7 +8,7 @@ from rich.text import Text
 
 from catalog.walls import WallFamily
 from optimizer.bottleneck.walls import HEADLINE_WALLS
-from optimizer.deliver.figures import bar, percent, signed_percent
+from optimizer.deliver.figures import E2E_MEAN_S, bar, percent, signed_percent
 from optimizer.deliver.page import Section, packed
 from optimizer.outcome import Outcome, WallOut
 
@@ -48,21 +48,22 @@ def wall_name(family: WallFamily) -> str:
 
 
 def walls(outcome: Outcome) -> Section:
-    """How full the five families are, and how many more requests a tenth more of each would carry."""
+    """How full the five families are, and what a tenth more of each would gain."""
     by_id = {wall.id: wall for wall in outcome.walls}
     binding = {outcome.binding_wall, *outcome.also_binding}
+    gained = "speed" if outcome.objective.metric == E2E_MEAN_S else "req/s"
     lines = [
-        _bar_line(family, headline, by_id[HEADLINE_WALLS[family]], family.value in binding)
+        _bar_line(family, headline, by_id[HEADLINE_WALLS[family]], family.value in binding, gained)
         for family, headline in HEADLINES.items()
         if HEADLINE_WALLS[family] in by_id
     ]
     return Section("Walls", tuple(lines))
 
 
-def _bar_line(family: WallFamily, headline: Headline, wall: WallOut, binds: bool) -> Text:
+def _bar_line(family: WallFamily, headline: Headline, wall: WallOut, binds: bool, gained: str) -> Text:
     used = wall.utilization
     share, of = ("–", headline.absent) if used is None else (percent(used), headline.share_of)
-    gain = "" if wall.gain_of_10_percent is None else f"10 % more: {signed_percent(wall.gain_of_10_percent)} req/s"
+    gain = "" if wall.gain_of_10_percent is None else f"10 % more: {signed_percent(wall.gain_of_10_percent)} {gained}"
     line = f"{wall_name(family):<{_NAME_WIDTH}}{bar(used or 0.0)} {share:>5} {of:<{_SHARE_WIDTH}} {gain:<{_GAIN_WIDTH}}"
     return Text(f"{line}◄ binds", _BINDING_STYLE) if binds else Text(line.rstrip())
 

@@ -5,10 +5,10 @@ and "feasible when re-evaluated" are one computation. `evaluate` gives the figur
 requirements under open arrivals.
 """
 
-from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, rate_bound
+from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, least_e2e_mean_s, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
-from optimizer.evaluate.requirements import highest_rate, largest_ratio, meets
+from optimizer.evaluate.requirements import e2e_mean_s, highest_rate, largest_ratio, meets
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
     Question,
@@ -32,12 +32,14 @@ __all__ = [
     "Question",
     "State",
     "Static",
+    "e2e_mean_s",
     "evaluate",
     "first_token",
     "highest_rate",
     "key_rate_bound",
     "keys_that_may_answer",
     "largest_ratio",
+    "least_e2e_mean_s",
     "mean_state",
     "meets",
     "own_first_token_s",

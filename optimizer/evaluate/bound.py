@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,24 +55,43 @@ def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Ques
 
     Every term of TTFT and E2E is non-decreasing in the rate and no wait is negative, so a refusal is exact.
     """
-    keys = np.arange(physics.step_times.count)
-    slowdown = physics.slowdown(keys, question.deviations)
-    step_s = physics.tables.decode_s[:, 0] * slowdown
-    bins, step_times = physics.bins, physics.step_times
+    step_s, bins = _least_step_s(physics, question), physics.bins
     limits = [limit for limit in question.limits if limit.metric is not Metric.TPOT]
-    may: Bools = np.full(len(keys), not limits)
-    for budget in np.unique(useful_budget(bins, token_budgets)) if limits else ():
-        budgets = np.full(len(keys), budget)
-        raw_s = prefill_holds(step_times, bins, budgets, SEQUENCES[:1])[:, 0, :]
-        hold_s = slowdown[:, None] * engine_prefill(step_times, raw_s)
-        added_s = slowdown[:, None] * engine_prefill(step_times, physics.tables.added_s)
-        own_s = own_time(hold_s, added_s, step_times.host_s, step_times.own_prefill_factor)
-        in_time = np.ones(len(keys), dtype=bool)
+    may: Bools = np.full(len(step_s), not limits)
+    for own_s in _own_first_tokens_s(physics, token_budgets, question) if limits else ():
+        in_time = np.ones(len(step_s), dtype=bool)
         for limit in limits:
             allowance = limit.limit_s - after_first_token(limit.metric, limit.statistic, bins, step_s)
             in_time &= in_time_alone(limit.statistic, own_s, allowance, bins)
         may |= in_time
     return may
+
+
+def least_e2e_mean_s(physics: Physics, token_budgets: Floats, question: Question) -> Floats:
+    """Mean E2E of requests that meet an idle replica with the best of the token budgets, (K,): none is faster."""
+    bins = physics.bins
+    first_s = np.stack(
+        [(own_s * bins.prompt_share).sum(axis=1) for own_s in _own_first_tokens_s(physics, token_budgets, question)]
+    )
+    rest_s = after_first_token(Metric.E2E, Statistic.MEAN, bins, _least_step_s(physics, question))
+    least: Floats = first_s.min(axis=0) + rest_s
+    return least
+
+
+def _least_step_s(physics: Physics, question: Question) -> Floats:
+    """The step of one sequence, (K,)."""
+    return physics.tables.decode_s[:, 0] * physics.slowdown(np.arange(physics.step_times.count), question.deviations)
+
+
+def _own_first_tokens_s(physics: Physics, token_budgets: Floats, question: Question) -> Iterator[Floats]:
+    """TTFT of a request that meets an idle replica, (K, J), for each token budget that differs for it."""
+    step_times, bins = physics.step_times, physics.bins
+    slowdown = physics.slowdown(np.arange(step_times.count), question.deviations)
+    for budget in np.unique(useful_budget(bins, token_budgets)):
+        raw_s = prefill_holds(step_times, bins, np.full(step_times.count, budget), SEQUENCES[:1])[:, 0, :]
+        hold_s = slowdown[:, None] * engine_prefill(step_times, raw_s)
+        added_s = slowdown[:, None] * engine_prefill(step_times, physics.tables.added_s)
+        yield own_time(hold_s, added_s, step_times.host_s, step_times.own_prefill_factor)
 
 
 def in_time_alone(statistic: Statistic, own_s: Floats, allowance_s: Floats, bins: WorkloadBins) -> Bools:

@@ -24,7 +24,7 @@ from optimizer.evaluate.state import (
     statistic_of,
 )
 from optimizer.traffic.percentiles import tpot_factor
-from requirements_specs.requirement import LatencyLimit, Metric
+from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -102,6 +102,21 @@ def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question
         predicted = statistic_of(limit.metric, limit.statistic, distinct, distinct_state, law)
         ratio = np.maximum(ratio, predicted[same] / limit.limit_s)
     return ratio
+
+
+def e2e_mean_s(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:
+    """Mean time from arrival to the last token, (R,) seconds; infinite where a load wall does not hold."""
+    state = mean_state(candidates, rate_per_s, question)
+    seconds = np.full(len(candidates), np.inf)
+    rows = np.flatnonzero(state.within_walls)
+    if not len(rows):
+        return seconds
+    inside, there = candidates.take(rows), state.take(rows)
+    first, same = _distinct_laws(inside, there)
+    distinct, distinct_state = inside.take(first), there.take(first)
+    law = first_token(distinct, distinct_state)
+    seconds[rows] = statistic_of(Metric.E2E, Statistic.MEAN, distinct, distinct_state, law)[same]
+    return seconds
 
 
 def highest_rate(candidates: Candidates, question: Question, lowest_per_s: float = LOWEST_RATE_PER_S) -> Floats:

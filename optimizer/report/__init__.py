@@ -20,9 +20,11 @@ from optimizer.outcome import (
     Status,
     Timing,
 )
-from optimizer.report.design_part import allowances, doubts, pool, runner_up
+from optimizer.report.choice_part import alternatives, frontier, near_optimum
+from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, wall_and_floor
+from optimizer.report.objective_part import METRICS, as_served, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.solve import Answer, NoAnswer
 from optimizer.topology.layouts import CandidateSpace
@@ -36,18 +38,18 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
     if isinstance(found, NoAnswer):
         return _infeasible(spec, found, snapshot, seconds)
     space, design = found.problem.space, found.design
+    spec = as_served(spec, found)
     candidates, state = state_at(found, found.problem.question.deviations)
     shares = step_shares(found.problem.physics, design, state)
     served = spec.workload.request_rate_per_s
     working = design.replicas - spec.availability.spare_replicas
     capacity = found.binding.highest_rate_per_s * working
-    proved = found.solution.cost.proved and found.solution.rank.proved
+    proved = found.solution.proved
     cost = usd_per_hour(design.usd_micro_per_hour)
-    bound = found.solution.cost.bound
     return Outcome(
         status=Status.OPTIMAL if proved else Status.FEASIBLE,
         proved=proved,
-        objective=Objective(value=cost, bound=None if bound is None else usd_per_hour(bound), analytic_bound=cost),
+        objective=objective(spec, found),
         scope=_scope(spec, space),
         assumed=_assumed(spec),
         cost=Cost(
@@ -71,7 +73,9 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         also_binding=tuple(found.binding.also),
         walls=wall_utilizations(spec, found, snapshot, candidates, state, shares),
         minimum_hardware=minimum_hardware(found),
-        runners_up=tuple(runner_up(space, column, design) for column in found.runners_up),
+        alternatives=alternatives(spec, found),
+        near_optimum=near_optimum(found),
+        frontier=frontier(space, found.frontier),
         allowances=allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
@@ -87,7 +91,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
     return Outcome(
         status=Status.INFEASIBLE,
         proved=True,
-        objective=Objective(value=None, bound=None, analytic_bound=None),
+        objective=Objective(metric=METRICS[spec.objective], value=None, bound=None, analytic_bound=None),
         scope=_scope(spec, space),
         assumed=_assumed(spec),
         cost=None,
@@ -96,6 +100,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         binding_wall=wall,
         walls=bare_walls(wall, snapshot),
         floor=floor,
+        frontier=frontier(space, found.frontier),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),

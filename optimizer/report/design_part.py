@@ -1,4 +1,4 @@
-"""The design of an answer, the runners-up, and what else would cost less."""
+"""The design of an answer, and what else would cost less."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from catalog.offers import Offer, Tier
 from catalog.parts import Evidence
 from optimizer.arithmetic.money import usd_per_hour
-from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool, RunnerUp
+from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import Column
 from optimizer.solve import Answer
@@ -39,7 +39,7 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
         evidence=row.accelerator.evidence.value,
         offer=offer.id,
         price_kind=offer.price_kind.value,
-        price_date=_price_date(offer),
+        price_date=price_date_of(offer),
         price_source=offer.price_source,
         usd_per_hour_per_instance=usd_per_hour(offer.usd_micro_per_hour),
         available_instances=offer.most_instances,
@@ -57,46 +57,15 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
     )
 
 
-def _price_date(offer: Offer) -> str | None:
+def price_date_of(offer: Offer) -> str | None:
+    """The date of a price, None where it has none."""
     return None if offer.price_date is None else offer.price_date.isoformat()
 
 
-def _price_label(offer: Offer) -> str:
-    date = "undated" if offer.is_undated else _price_date(offer)
+def price_label(offer: Offer) -> str:
+    """`list 2026-05-20`: where a price comes from and when."""
+    date = "undated" if offer.is_undated else price_date_of(offer)
     return offer.price_kind.value if date is None else f"{offer.price_kind} {date}"
-
-
-def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp:
-    """A design that loses, and why."""
-    offer = space.offers[column.offer]
-    extra = usd_per_hour(column.usd_micro_per_hour - design.usd_micro_per_hour)
-    if extra:
-        each = usd_per_hour(offer.usd_micro_per_hour)
-        instances = f"{column.instances} instance{_plural(column.instances)}"
-        why = f"+${extra:,.2f}/h: {instances} at ${each:,.2f}/h ({_price_label(offer)})"
-    elif column.largest_ratio > design.largest_ratio:
-        why = (
-            f"same cost, nearer its limit ({100 * column.largest_ratio:.0f} % of it against "
-            f"{100 * design.largest_ratio:.0f} %)"
-        )
-    else:
-        why = "same cost, later in the order of ties"
-    return RunnerUp(
-        accelerator=space.keys[column.key].accelerator.id,
-        offer=offer.id,
-        instances=column.instances,
-        layout=layout_of(space, column.key),
-        formats=formats_of(space, column.key),
-        price_kind=offer.price_kind.value,
-        price_date=_price_date(offer),
-        price_source=offer.price_source,
-        usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
-        why_not=why,
-    )
-
-
-def _plural(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:

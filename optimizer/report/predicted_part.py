@@ -13,7 +13,8 @@ from optimizer.bottleneck.walls import (
 from optimizer.evaluate import Candidates, Question, State, first_token, mean_state, statistic_of
 from optimizer.outcome import Latency, Predicted, WallOut
 from optimizer.question import INTERVAL_DEVIATIONS
-from optimizer.solve import Answer, candidates_of, rate_of
+from optimizer.search.columns import candidates_of
+from optimizer.solve import Answer, rate_of
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate import Physics, Question, largest_ratio, mean_state, tabulate
+from optimizer.evaluate import Candidates, Physics, Question, largest_ratio, mean_state, tabulate
 from optimizer.search.bounds import Demand, rate_per_replica
 from optimizer.search.refine import Refinement
 from optimizer.topology.layouts import MAX_NUM_SEQS, TOKEN_BUDGETS, CandidateSpace
@@ -22,7 +22,8 @@ class Column:
     """One candidate with the units that it needs.
 
     offer, placement: indices into the space. max_num_seqs is the smallest that holds the load; larger ones change
-    nothing but their number. largest_ratio: of predicted to limit, to RATIO_DIGITS.
+    nothing but their number. largest_ratio: of predicted to limit, to RATIO_DIGITS. value: what an objective other
+    than cost makes least (`search/aims.py`), which is compared before everything else; 0 where cost is the objective.
     """
 
     placement: int
@@ -36,6 +37,17 @@ class Column:
     accelerators: int
     usd_micro_per_hour: int
     largest_ratio: float
+    value: int = 0
+
+
+def candidates_of(physics: Physics, column: Column) -> Candidates:
+    """The one candidate of a column, with its own engine limits."""
+    return tabulate(
+        physics,
+        np.array([column.key]),
+        np.array([float(column.token_budget)]),
+        np.array([float(column.max_num_seqs)]),
+    )
 
 
 def tie_key(space: CandidateSpace, column: Column) -> tuple[object, ...]:
@@ -63,14 +75,15 @@ def tie_key(space: CandidateSpace, column: Column) -> tuple[object, ...]:
     )
 
 
+def place(space: CandidateSpace, column: Column) -> tuple[object, ...]:
+    """The order of columns: the value of the objective, then the order of ties."""
+    return (column.value, *tie_key(space, column))
+
+
 def exact_columns(
     space: CandidateSpace, physics: Physics, question: Question, demand: Demand, refinement: Refinement
 ) -> tuple[Column, ...]:
-    """Columns within the search's threshold, in the order of ties.
-
-    Of a placement's offers, those at the least cost of all become columns each; of the dearer ones only the cheapest
-    does, since it is no worse in any field that the order of ties compares before the name.
-    """
+    """Columns within the search's threshold, in the order of ties."""
     found = np.argwhere(refinement.units > 0)
     if not len(found):
         return ()
@@ -82,26 +95,50 @@ def exact_columns(
         kept = cheapest_usd_micro <= threshold
         placements, budgets, units = placements[kept], budgets[kept], units[kept]
         cheapest_usd_micro = cheapest_usd_micro[kept]
+    rate = rate_per_replica(demand, units, space.replicas_per_unit[placements])
+    best = cheapest_usd_micro == cheapest_usd_micro.min()
+    rows = Rows(placements, budgets, units, np.zeros(len(units), dtype=np.int64), best)
+    return columns_of(space, physics, question, rate, rows)
 
+
+@dataclass(frozen=True)
+class Rows:
+    """Candidates with their fewest units and their value, (R,) each; `best` marks those that no other beats."""
+
+    placements: Integers
+    budgets: Integers
+    units: Integers
+    values: Integers
+    best: NDArray[np.bool_]
+
+
+def columns_of(
+    space: CandidateSpace, physics: Physics, question: Question, rate: NDArray[np.float64], rows: Rows
+) -> tuple[Column, ...]:
+    """Columns of candidates that meet their requirements at `rate` (R,) per replica, in the order of columns.
+
+    Of a placement's offers, those of the best rows become columns each if they cost the same; of the others only the
+    cheapest does, since it is no worse in any field that the order of ties compares before the name.
+    """
+    placements, budgets, units = rows.placements, rows.budgets, rows.units
     candidates = tabulate(
         physics,
         space.placement_key[placements],
         TOKEN_BUDGETS[budgets],
         np.full(len(placements), MAX_NUM_SEQS[-1]),
     )
-    rate = rate_per_replica(demand, units, space.replicas_per_unit[placements])
     ratios = np.round(largest_ratio(candidates, rate, question), RATIO_DIGITS)
     slots = mean_state(candidates, rate, question).sequences_needed
     smallest_slots = MAX_NUM_SEQS[np.searchsorted(MAX_NUM_SEQS, slots)]
 
-    least = int(cheapest_usd_micro.min())
     columns = []
     for row, placement in enumerate(placements.tolist()):
         offers = space.offers_of_machine[space.placement_machine[placement]]
         instances = int(units[row] * space.instances_per_unit[placement])
         for offer in offers:
-            cost = space.offers[offer].usd_micro_per_hour * instances
-            if offer != offers[0] and cost > least:
+            price = space.offers[offer].usd_micro_per_hour
+            dearer = price > space.offers[offers[0]].usd_micro_per_hour
+            if offer != offers[0] and (dearer or not rows.best[row]):
                 break
             columns.append(
                 Column(
@@ -114,8 +151,9 @@ def exact_columns(
                     replicas=int(units[row] * space.replicas_per_unit[placement]),
                     instances=instances,
                     accelerators=int(units[row] * space.accelerators_per_unit[placement]),
-                    usd_micro_per_hour=cost,
+                    usd_micro_per_hour=price * instances,
                     largest_ratio=float(ratios[row]),
+                    value=int(rows.values[row]),
                 )
             )
-    return tuple(sorted(columns, key=lambda column: tie_key(space, column)))
+    return tuple(sorted(columns, key=lambda column: place(space, column)))

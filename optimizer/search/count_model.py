@@ -19,15 +19,22 @@ Solver = Callable[[IntegerProgram], SolveResult]
 
 @dataclass(frozen=True)
 class CountSolution:
-    """The chosen column and the two solves: least cost, then least rank in the order of ties at that cost.
+    """The chosen column and the solves: least cost, then least rank in the order of ties at that cost.
 
-    instances: rented instances per offer.
+    instances: rented instances per offer. value: where the objective is a value within a budget, that value is made
+    least before the cost; None where cost is the objective.
     """
 
     column: int
     instances: dict[int, int]
     cost: SolveResult
     rank: SolveResult
+    value: SolveResult | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether every solve ended with bound == objective."""
+        return self.cost.proved and self.rank.proved and (self.value is None or self.value.proved)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class _Variables:
 def solve_counts(
     space: CandidateSpace, columns: Sequence[Column], most_accelerators: int | None, solver: Solver
 ) -> CountSolution | SolveResult:
-    """Cheapest choice among columns that are already in the order of ties; a bare result if none can be chosen."""
+    """Best choice among columns that are already in their order; a bare result if none can be chosen."""
     program = IntegerProgram()
     variables = _define_variables(program, columns)
     _add_one_design(program, variables)
@@ -53,6 +60,13 @@ def solve_counts(
     _add_stock(program, variables, space)
 
     price = [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
+    value = None
+    if any(column.value for column in columns):
+        terms = [Term(variable, column.value) for column, variable in zip(columns, variables.chosen, strict=True)]
+        value = solver(program.minimize(terms))
+        if value.objective is None:
+            return value
+        program.add_row(terms, lower=value.objective, upper=value.objective)
     cost = solver(program.minimize(price))
     if cost.objective is None:
         return cost
@@ -62,7 +76,7 @@ def solve_counts(
         raise VerificationError("CP-SAT found a cost but no design at that cost")
     chosen = next(column for column, variable in enumerate(variables.chosen) if rank.values[variable])
     rented = {offer: rank.values[variable] for offer, variable in variables.instances.items()}
-    return CountSolution(chosen, {offer: count for offer, count in rented.items() if count}, cost, rank)
+    return CountSolution(chosen, {offer: count for offer, count in rented.items() if count}, cost, rank, value)
 
 
 def _define_variables(program: IntegerProgram, columns: Sequence[Column]) -> _Variables:

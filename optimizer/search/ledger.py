@@ -16,6 +16,9 @@ class Ledger:
     illegal: no engine can run it, or the specification excludes it. bounded: even its optimistic rate makes it dearer
     than the designs that are reported. refused: it misses a requirement at the most units that are no dearer.
     dominated: it meets every requirement at a cost above the optimum. tied: same cost, later in the order of ties.
+    Where the objective is a value within a budget (`search/aims.py`), the value stands in the place of the cost:
+    bounded rows cannot reach that of the designs that are reported, refused ones miss a requirement or that value at
+    the most units that the budget buys, and tied ones have both the value and the cost of the optimum.
     """
 
     candidates: int

@@ -27,9 +27,9 @@ def count_rows(space: CandidateSpace, refinement: Refinement, columns: Sequence[
 
     tied = 0
     if columns:
-        least = columns[0].usd_micro_per_hour
+        best = (columns[0].value, columns[0].usd_micro_per_hour)
         for column in columns:
-            if column.usd_micro_per_hour != least:
+            if (column.value, column.usd_micro_per_hour) != best:
                 break
             large_enough = int((column.max_num_seqs <= MAX_NUM_SEQS).sum())
             tied += large_enough

@@ -31,6 +31,8 @@ BLOCK = 24
 # The first guesses of the cost, as powers of this over the cheapest bound; after them no cost is assumed.
 GUESS_GROWTH = 1.5
 GUESSES = 8
+# What counts as nearly optimal.
+NEAR_PERCENT = 5
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,16 @@ class Refinement:
 
 
 def refine(
-    space: CandidateSpace, physics: Physics, question: Question, demand: Demand, distinct_designs: int
+    space: CandidateSpace,
+    physics: Physics,
+    question: Question,
+    demand: Demand,
+    distinct_designs: int,
+    near: bool = False,
 ) -> Refinement:
     """Search until every placement within the cost of the cheapest `distinct_designs` is exact or refused.
 
-    Designs are distinct if part, layout or formats differ.
+    Designs are distinct if part, layout or formats differ. near: search through all within `NEAR_PERCENT` too.
     """
     prices = unit_prices(space)
     cap = most_units(space, demand, prices, demand.most_usd_micro_per_hour)
@@ -70,7 +77,7 @@ def refine(
     for guess in _guesses(bound_usd_micro[order]):
         waiting = order
         while True:
-            limit = _lower(guess, _threshold(best, distinct_designs))
+            limit = _lower(guess, threshold(best, distinct_designs, near))
             if limit is not None:
                 waiting = waiting[bound_usd_micro[waiting] <= limit]
             if not len(waiting):
@@ -79,11 +86,11 @@ def refine(
             affordable = np.minimum(cap, most_units(space, demand, prices, limit))
             units[block] = _exact_units(space, physics, question, demand, block, least, affordable)
             _note_costs(best, space, prices, units, block)
-        threshold = _threshold(best, distinct_designs)
-        if threshold is not None and (guess is None or threshold <= guess):
+        searched = threshold(best, distinct_designs, near)
+        if searched is not None and (guess is None or searched <= guess):
             break
     reached: Bools = np.all(units >= 0, axis=1)
-    return Refinement(units, reached, feasible_bound, prices, _threshold(best, distinct_designs))
+    return Refinement(units, reached, feasible_bound, prices, threshold(best, distinct_designs, near))
 
 
 def _guesses(bounds_usd_micro: Integers) -> Iterator[int | None]:
@@ -119,11 +126,18 @@ def design_signature(space: CandidateSpace, placement: int) -> tuple[object, ...
     return (machine.accelerator_id, space.layouts[key], space.formats[key])
 
 
-def _threshold(best: dict[tuple[object, ...], int], distinct_designs: int) -> int | None:
-    """Cost of the last design that is asked for, or None while fewer are known."""
+def threshold(best: dict[tuple[object, ...], int], distinct_designs: int, near: bool) -> int | None:
+    """Cost, or value, up to which everything must be searched; None while too few designs are known."""
     if len(best) < distinct_designs:
         return None
-    return sorted(best.values())[distinct_designs - 1]
+    values = sorted(best.values())
+    last = values[distinct_designs - 1]
+    return max(last, worst_near(values[0])) if near else last
+
+
+def worst_near(best: int) -> int:
+    """The worst cost or value that is within `NEAR_PERCENT` of the best; less is better, even below zero."""
+    return best + abs(best) * NEAR_PERCENT // 100
 
 
 def _exact_units(

@@ -167,6 +167,6 @@ FORMS: Mapping[str, Form] = {
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "": ("kind", "model", "workload"),
-    "workload": ("request_rate", "prompt_tokens", "output_tokens"),
+    "workload": ("prompt_tokens", "output_tokens"),
 }
 """Keys without which no spec is read, by section."""

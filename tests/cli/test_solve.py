@@ -149,3 +149,113 @@ def test_an_interrupt_ends_with_130(run: Run, spec_file: SpecFile, monkeypatch: 
     monkeypatch.setattr(optimizer.solve, "answer", interrupted)
     ran = run("solve", str(spec_file()))
     assert (ran.code, ran.out) == (130, "")
+
+
+def test_alternatives_say_what_they_cost_do_and_hit(run: Run, spec_file: SpecFile) -> None:
+    ran = run("solve", str(spec_file()), "--alternatives", "4", "--json")
+    assert ran.code == 0
+    answer = json.loads(ran.out)
+    others = answer["alternatives"]
+    assert len(others) == 4
+    costs = [answer["cost"]["usd_per_hour"], *(each["usd_per_hour"] for each in others)]
+    assert costs == sorted(costs)
+    for each in others:
+        assert each["value"] == each["usd_per_hour"]
+        assert each["why_not"]
+        assert 0 < each["tpot_p99_s"] < each["ttft_p99_s"]
+        assert each["binding_wall"]
+    near = answer["near_optimum"]
+    assert near["count"] == len(near["designs"]) >= 1
+    assert near["designs"][0]["usd_per_hour"] == costs[0]
+    assert all(each["usd_per_hour"] <= 1.05 * costs[0] for each in near["designs"])
+    designs = [(each["accelerator"], str(each["layout"]), str(each["formats"])) for each in others]
+    assert len(set(designs)) == 4
+    report = run("solve", str(spec_file()), "--alternatives", "4").out
+    assert len(report.split("\nInstead ")[1].split("\n\n")[0].splitlines()) == 5
+    assert "\nNear best " in report
+
+
+def test_without_the_options_there_are_two_alternatives_in_short(run: Run, spec_file: SpecFile) -> None:
+    answer = json.loads(run("solve", str(spec_file()), "--json").out)
+    assert answer["near_optimum"] is answer["frontier"] is None
+    assert len(answer["alternatives"]) == 2
+    assert {each["binding_wall"] for each in answer["alternatives"]} == {None}
+
+
+def test_the_frontier_holds_the_answer(run: Run, spec_file: SpecFile) -> None:
+    ran = run("solve", str(spec_file()), "--frontier", "--json")
+    answer = json.loads(ran.out)
+    steps = answer["frontier"]["steps"]
+    assert answer["frontier"]["requirement"] == "slo.ttft.p99"
+    assert [step["limit_s"] for step in steps] == sorted(step["limit_s"] for step in steps)
+    assert [step["usd_per_hour"] for step in steps] == sorted((step["usd_per_hour"] for step in steps), reverse=True)
+    asked = [step for step in steps if step["limit_s"] <= 0.4][-1]
+    assert asked["usd_per_hour"] == answer["cost"]["usd_per_hour"]
+    report = run("solve", str(spec_file()), "--frontier").out
+    (marked,) = [line for line in report.splitlines() if line.endswith("◄ asked")]
+    assert f"${asked['usd_per_hour']:.2f}" in marked
+
+
+def test_an_infeasible_spec_still_has_its_frontier(run: Run, spec_file: SpecFile) -> None:
+    ran = run("solve", str(spec_file("ttft: {p99: 400 ms}", "ttft: {p99: 1 ms}")), "--frontier", "--json")
+    assert ran.code == 3
+    steps = json.loads(ran.out)["frontier"]["steps"]
+    assert steps
+    assert steps[0]["limit_s"] > 0.001
+
+
+def test_the_frontier_of_another_latency(run: Run, spec_file: SpecFile) -> None:
+    ran = run("solve", str(spec_file()), "--frontier-of", "e2e.p90", "--json")
+    assert json.loads(ran.out)["frontier"]["requirement"] == "slo.e2e.p90"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "options", "said"),
+    [
+        ("", "", ["--frontier-of", "ttft.p42"], ["--frontier-of", "ttft.p42", "slo.tpot.p99"]),
+        ("slo:\n  ttft: {p99: 400 ms}\n  tpot: {p99: 40 ms}\n", "", ["--frontier"], ["slo", "--frontier-of slo.ttft"]),
+        ("name:", "objective: fastest\nbudget: {usd_per_hour: $9/h}\nname:", ["--frontier"], ["objective", "cheapest"]),
+        ("", "", ["--alternatives", "0"], ["--alternatives", "1"]),
+        ("", "", ["--alternatives", "51"], ["--alternatives", "50"]),
+    ],
+)
+def test_a_choice_that_is_none_is_bad_input(
+    run: Run, spec_file: SpecFile, old: str, new: str, options: list[str], said: list[str]
+) -> None:
+    ran = run("solve", str(spec_file(old, new)), *options)
+    assert (ran.code, ran.out) == (2, "")
+    for part in said:
+        assert part in ran.err
+
+
+@pytest.mark.parametrize(
+    ("objective", "metric", "words"),
+    [("fastest", "e2e_mean_s", "proved fastest within $9/h"), ("most_requests", "requests_per_s", "proved the most")],
+)
+def test_the_best_within_a_budget_is_proved(
+    run: Run, spec_file: SpecFile, objective: str, metric: str, words: str
+) -> None:
+    path = str(spec_file("name:", f"objective: {objective}\nbudget: {{usd_per_hour: $9/h}}\nname:"))
+    ran = run("solve", path, "--json")
+    assert ran.code == 0
+    answer = json.loads(ran.out)
+    assert answer["objective"]["metric"] == metric
+    assert answer["objective"]["value"] == answer["objective"]["bound"] > 0
+    assert answer["cost"]["usd_per_hour"] <= 9
+    if objective == "most_requests":
+        assert answer["objective"]["value"] >= 4
+        assert answer["predicted"]["output_tokens_per_s"] == pytest.approx(200 * answer["objective"]["value"])
+    report = run("solve", path).out
+    assert words in report.splitlines()[0]
+    assert len(report.splitlines()) <= 30
+
+
+def test_a_budget_that_buys_nothing_is_infeasible(run: Run, spec_file: SpecFile) -> None:
+    path = str(spec_file("name:", "objective: fastest\nbudget: {usd_per_hour: $0.01/h}\nname:"))
+    ran = run("solve", path, "--json")
+    assert ran.code == 3
+    answer = json.loads(ran.out)
+    assert answer["objective"] == {
+        "metric": "e2e_mean_s", "value": None, "bound": None, "analytic_bound": None, "verified_by": "none"
+    }  # fmt: skip
+    assert answer["floor"]["requirement"] == "budget.usd_per_hour"

@@ -2,6 +2,7 @@ import pytest
 
 from optimizer.outcome import (
     Allowance,
+    Alternative,
     Assumed,
     Cost,
     Design,
@@ -14,7 +15,6 @@ from optimizer.outcome import (
     Outcome,
     Pool,
     Predicted,
-    RunnerUp,
     Scope,
     SearchOut,
     Status,
@@ -144,9 +144,9 @@ def solved(chat: ServingSpec) -> Outcome:
             _wall("economic-cost", 19, 0.797, None),
             _wall("latency-floor", None, 0.2, None),
         ),
-        runners_up=(
-            _runner_up("h200-sxm-141gb", "nebius/gpu-h200-sxm_8gpu/eu-north1/on_demand", 2, 56.0),
-            _runner_up("a100-sxm-80gb", "oci/BM.GPU.A100-v2.8/global/on_demand", 8, 64.0),
+        alternatives=(
+            _alternative("h200-sxm-141gb", "nebius/gpu-h200-sxm_8gpu/eu-north1/on_demand", 2, 56.0),
+            _alternative("a100-sxm-80gb", "oci/BM.GPU.A100-v2.8/global/on_demand", 8, 64.0),
         ),
         allowances=(
             Allowance(change="risk: 0.5 (point prediction) instead of 0.1", usd_per_hour=23.92),
@@ -170,18 +170,23 @@ def _wall(name: str, number: int | None, utilization: float, gain: float | None)
     )
 
 
-def _runner_up(part: str, offer: str, instances: int, usd_per_hour: float) -> RunnerUp:
+def _alternative(part: str, offer: str, instances: int, usd_per_hour: float) -> Alternative:
     each, replicas = usd_per_hour / instances, 2 * instances
-    return RunnerUp(
+    return Alternative(
         accelerator=part,
         offer=offer,
         instances=instances,
+        replicas=replicas,
         layout=LayoutOut(tp=4, pp=1, ep=1, dp_attention=1),
         formats=FormatsOut(weights="bf16", activations="bf16", kv="bf16"),
         price_kind="list",
         price_date="2026-05-20",
         price_source="anycloud-62ff0a9",
         usd_per_hour=usd_per_hour,
+        value=usd_per_hour,
+        ttft_p99_s=None,
+        tpot_p99_s=None,
+        binding_wall=None,
         why_not=f"+${usd_per_hour - 47.84:,.2f}/h: needs {instances} × ${each:,.2f}/h for {replicas} replicas",
     )
 

@@ -156,7 +156,7 @@ def test_the_answer_names_the_price_and_the_file(snapshot: Snapshot) -> None:
     assert outcome.prices is not None
     assert outcome.prices.model_dump() == {"file": "own.csv", "sha256": "0" * 64, "offers": 1, "admitted": 1}
     assert outcome.warnings == (f"the price of {LAMBDA} is 207 days old",)
-    dearer = [each for each in outcome.runners_up if each.usd_per_hour > pool.usd_per_hour_per_instance]
+    dearer = [each for each in outcome.alternatives if each.usd_per_hour > pool.usd_per_hour_per_instance]
     assert all(each.why_not.endswith(f"({each.price_kind} {each.price_date})") for each in dearer)
 
 

@@ -250,13 +250,12 @@ def _try_units(
     if not len(held):
         return waiting[allowed[waiting]], []
     ratios = largest_ratio(rows.candidates.take(held), rate[held], rows.question)
-    keys = [
-        _key_of(rows, row, int(cost[row]), ratio) for row, ratio in zip(held.tolist(), ratios.tolist(), strict=True)
-    ]
+    keys = [key_of(rows, row, int(cost[row]), ratio) for row, ratio in zip(held.tolist(), ratios.tolist(), strict=True)]
     return np.setdiff1d(waiting[allowed[waiting]], held), keys
 
 
-def _key_of(rows: Rows, row: int, usd_micro_per_hour: int, ratio: float) -> TieKey:
+def key_of(rows: Rows, row: int, usd_micro_per_hour: int, ratio: float) -> TieKey:
+    """The tie key of one row at its cost."""
     key = int(rows.candidates.keys[row])
     return tie_key(
         rows.offer,

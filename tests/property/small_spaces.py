@@ -240,6 +240,15 @@ def cases(draw: st.DrawFn, *, capped: bool = True) -> Case:
 
 
 @st.composite
+def wide_cases(draw: st.DrawFn) -> Case:
+    """A problem with enough layouts and formats to choose from."""
+    case = draw(cases(capped=draw(st.booleans())))
+    layout = Layout(tp=IntegerChoice(values=(1, 2, 4)), pp=IntegerChoice(values=(1, 2)), ep=IntegerChoice(values=(1,)))
+    formats = Formats(weights=("bf16", "fp8"))
+    return Case(case.snapshot, case.spec.model_copy(update={"layout": layout, "formats": formats}))
+
+
+@st.composite
 def critical_cases(draw: st.DrawFn) -> Case:
     """A problem whose rate is, half of the time, within 3 % of what a few units of one candidate carry."""
     case = draw(cases())

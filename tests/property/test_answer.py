@@ -61,7 +61,7 @@ def test_every_design_is_feasible_proved_accounted_for_and_repeated() -> None:
         assert found.solution.rank.objective == found.solution.rank.bound
         assert found.columns == again.columns
         assert found.design == again.design == found.columns[0]
-        assert found.runners_up == again.runners_up
+        assert found.alternatives == again.alternatives
         assert all(other.usd_micro_per_hour >= found.design.usd_micro_per_hour for other in found.columns)
         assert (found.binding, found.point_usd_micro, found.allowed_usd_micro) == (
             again.binding,

@@ -11,7 +11,8 @@ from requirements_specs.known import KnownNames
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.read import read_spec, spec_from_text
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
-from requirements_specs.serving import IntegerChoice, ServingSpec
+from requirements_specs.serving import IntegerChoice, Objective, ServingSpec
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S
 
 Read = Callable[[str], ServingSpec]
 Refused = Callable[[str], str]
@@ -98,6 +99,30 @@ def test_empty_slo_budget_and_exclusions_limit_nothing(read: Read, minimal: str)
     assert spec.inventory.exclude_offers == ()
 
 
+@pytest.mark.parametrize(
+    ("objective", "caps"),
+    [
+        ("fastest", "budget: {usd_per_month: $40k/month}"),
+        ("fastest", "budget: {usd_per_million_output_tokens: $1/M tokens}"),
+        ("most_requests", "budget: {usd_per_hour: $60/h}"),
+        ("most_requests", "inventory: {max_accelerators: 8}"),
+    ],
+)
+def test_objectives_with_something_that_caps_them(read: Read, minimal: str, objective: str, caps: str) -> None:
+    spec = read(f"{minimal}objective: {objective}\n{caps}\n")
+    assert spec.objective is Objective(objective)
+    assert spec.workload.request_rate_per_s == 10.0
+
+
+def test_the_most_requests_need_no_rate(read: Read, minimal: str, refused: Refused) -> None:
+    without = minimal.replace("  request_rate: 10 req/s\n", "")
+    spec = read(without + "objective: most_requests\nbudget: {usd_per_hour: $60/h}\n")
+    assert spec.workload.request_rate_per_s == LEAST_REQUEST_RATE_PER_S
+    assert "workload.request_rate" in {assumption.key for assumption in spec.assumed}
+    message = refused(without + "objective: fastest\nbudget: {usd_per_hour: $60/h}\n")
+    assert "workload.request_rate: this key is missing" in message
+
+
 def test_json_reads_as_yaml_does(read: Read, names: KnownNames, minimal: str) -> None:
     import yaml
 
@@ -156,7 +181,14 @@ BAD_VALUES = [
     ("risk: 0.9\n", "7:7: risk: out of range", "at most 50 %"),
     ("availability: {load_cap: 0}\n", "7:26: availability.load_cap: must be positive", "at most 100 %"),
     ("name: ''\n", "7:7: name: not a name", "read: nothing"),
-    ("objective: fastest\n", "7:12: objective: this objective is not in this version", "allowed: cheapest"),
+    ("objective: greenest\n", "7:12: objective: this objective is not in this version", "cheapest, fastest, most"),
+    ("objective: fastest\n", "7:1: objective: this objective needs a budget", "budget: {usd_per_hour: $60/h}"),
+    ("objective: most_requests\n", "7:1: objective: this objective needs a budget", "max_accelerators: 8"),
+    (
+        "objective: most_requests\nbudget: {usd_per_hour: $60/h, usd_per_million_output_tokens: $1/M tokens}\n",
+        "7:1: objective: a budget per token grows with the request rate",
+        "budget: {usd_per_hour: $60/h}",
+    ),
     ("pools: any\n", "7:8: pools: this use of pools is not in this version", "allowed: mixed"),
     ("availability: {zones: 2}\n", "7:16: availability.zones: planned, not in this version", "allowed: today:"),
     ("kind: serving\n", "7:1: kind: given twice, first in line 1", "allowed: each key once"),

@@ -36,3 +36,14 @@ def test_a_long_spec(read: Read, minimal: str) -> None:
         "undated prices allowed",
         "weights bf16 or fp8; KV bf16; tp 2 or 4; pp 1 to 2; ep ≥ 8",
     )
+
+
+def test_what_is_sought_within_a_budget(read: Read, minimal: str) -> None:
+    budget = "budget: {usd_per_hour: $60/h}\n"
+    fastest = restate(read(f"{minimal}objective: fastest\n{budget}"))
+    assert fastest[0] == "model llama-3.1-70b; fastest at 10 req/s Poisson"
+    at_least = restate(read(f"{minimal}objective: most_requests\n{budget}"))
+    assert at_least[0] == "model llama-3.1-70b; most requests, at least 10 req/s Poisson"
+    any_rate = minimal.replace("  request_rate: 10 req/s\n", "")
+    most = restate(read(f"{any_rate}objective: most_requests\n{budget}"))
+    assert most[0] == "model llama-3.1-70b; most requests, Poisson"

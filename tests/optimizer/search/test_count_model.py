@@ -52,6 +52,19 @@ def test_the_cheapest_column_is_chosen_wherever_it_stands(space_of: GetSpace) ->
         assert found.rank.proved
 
 
+def test_a_value_is_decided_before_the_cost(space_of: GetSpace) -> None:
+    space = space_of(PRICES)
+    columns = [replace(column(0, 3), value=-5), replace(column(4, 1), value=-4), replace(column(1, 1), value=-5)]
+    found = solved(space, columns)
+    assert found.column == 0
+    assert found.value is not None
+    assert found.value.objective == found.value.bound == -5
+    assert found.cost.objective == 9_000_000
+    assert found.proved
+    assert not replace(found, value=replace(found.value, bound=-6)).proved
+    assert solved(space, [column(0, 3)]).value is None
+
+
 def test_among_equal_costs_the_first_in_order_is_chosen(space_of: GetSpace) -> None:
     """Four ways to pay 42 dollars, and a dearer one before them."""
     space = space_of(PRICES)
