@@ -16,6 +16,7 @@ from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
 from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
+from requirements_specs.read_offline import read_offline, read_spot, refuse_job_objective, refuse_traffic_keys
 from requirements_specs.read_slo import read_slo
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import (
@@ -94,13 +95,21 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     if engines is None:
         engines = ("vllm",)
         findings.assume("engines", "vllm", "no engine is given")
-    workload = _read_workload(top.section("workload"), findings)
-    slo = read_slo(top.optional_section("slo"), findings)
+    traffic = top.section("workload")
+    job = traffic is not None and "offline" in traffic
+    workload = _read_workload(traffic, findings)
+    if job:
+        refuse_traffic_keys(top, findings)
+        findings.assume("billing", "by the second", "instances are paid from the start of the job to its end")
+    else:
+        refuse_job_objective(top, objective, findings)
+    slo = () if job else read_slo(top.optional_section("slo"), findings)
     budget = _read_budget(top.optional_section("budget"))
-    inventory = _read_inventory(top, findings, names)
+    inventory = _read_inventory(top, findings, names, job=job)
     formats = _read_formats(top.optional_section("formats"), findings, names)
     layout = _read_layout(top.optional_section("layout"))
-    availability = _read_availability(top.optional_section("availability"), findings)
+    reserve = top.optional_section("availability")
+    availability = Availability() if job else _read_availability(reserve, findings)
     if findings.problems or model is None or workload is None:
         return None
     return ServingSpec(
@@ -124,7 +133,8 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
 def _read_workload(section: Section | None, findings: Findings) -> Workload | None:
     if section is None:
         return None
-    section.require(request_rate="10 req/s", prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
+    job = read_offline(section, findings)
+    section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
     rate = section.value(
         "request_rate", convert.quantity(Dimension.REQUEST_RATE, above=0.0, at_most=_MOST_REQUESTS_PER_S)
     )
@@ -134,17 +144,29 @@ def _read_workload(section: Section | None, findings: Findings) -> Workload | No
     if hit is None:
         hit = 0.0
         findings.assume("workload.prefix_cache_hit", "0", "no prompt shares a cached prefix")
+    peak = 1.0 if "offline" in section else _read_peak(section, findings)
+    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
+    if job is not None:
+        rate = job.requests / job.window_s
+    if rate is None or prompt is None or output is None:
+        return None
+    return Workload(
+        request_rate_per_s=rate,
+        prompt_tokens=prompt,
+        output_tokens=output,
+        prefix_cache_hit=hit,
+        peak_factor=peak,
+        offline=job,
+    )
+
+
+def _read_peak(section: Section, findings: Findings) -> float:
     peak = section.value("peak_factor", convert.factor(at_least=1.0, at_most=_HIGHEST_PEAK))
     if peak is None:
         peak = 1.0
         findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
     findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
-    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
-    if rate is None or prompt is None or output is None:
-        return None
-    return Workload(
-        request_rate_per_s=rate, prompt_tokens=prompt, output_tokens=output, prefix_cache_hit=hit, peak_factor=peak
-    )
+    return peak
 
 
 def _read_budget(section: Section) -> Budget:
@@ -158,7 +180,7 @@ def _read_budget(section: Section) -> Budget:
     )
 
 
-def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inventory:
+def _read_inventory(top: Section, findings: Findings, names: KnownNames, *, job: bool) -> Inventory:
     section = top.optional_section("inventory")
     if "inventory" in top and section.is_empty:
         findings.refuse(
@@ -199,6 +221,7 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
         owned=owned,
         prices=read_prices(section, findings, names),
         discounts=read_discounts(section, findings, names),
+        spot=read_spot(section, job=job, tiers=tiers, findings=findings),
     )
 
 

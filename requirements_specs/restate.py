@@ -5,7 +5,7 @@ from pathlib import Path
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
-from requirements_specs.serving import Budget, IntegerChoice, Inventory, ServingSpec
+from requirements_specs.serving import Budget, IntegerChoice, Inventory, Objective, ServingSpec
 
 _BUDGET_DIMENSIONS = {
     BudgetMetric.USD_PER_HOUR: Dimension.MONEY_PER_HOUR,
@@ -29,7 +29,11 @@ def _model(spec: ServingSpec) -> str:
 
 def _traffic(spec: ServingSpec) -> str:
     workload = spec.workload
-    text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
+    job = workload.offline
+    if job is not None:
+        text = f"{job.requests:,} requests in {format_quantity(job.window_s, Dimension.TIME)}"
+    else:
+        text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
     if workload.prefix_cache_hit:
@@ -53,6 +57,8 @@ def _limits(spec: ServingSpec) -> str:
     limits = [
         f"{limit.metric} {limit.statistic} ≤ {format_quantity(limit.limit_s, Dimension.TIME)}" for limit in spec.slo
     ]
+    if spec.workload.offline is not None:
+        return "as few accelerators as can be" if spec.objective is Objective.SMALLEST_FLEET else "as cheap as can be"
     return "; ".join(limits) or "no latency limit"
 
 
@@ -77,6 +83,9 @@ def _inventory(inventory: Inventory) -> str:
     ]
     if inventory.max_accelerators is not None:
         parts.append(f"at most {inventory.max_accelerators:,} accelerators")
+    if inventory.spot is not None:
+        restart = format_quantity(inventory.spot.restart_s, Dimension.TIME)
+        parts.append(f"spot taken back {inventory.spot.interruptions_per_hour:g} times an hour, back in {restart}")
     if inventory.estimated_parts:
         parts.append("estimated parts allowed")
     if inventory.undated:
