@@ -9,6 +9,7 @@ import numpy as np
 from catalog.read import Snapshot
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
+from optimizer.bottleneck.job_walls import impossible_job, job_binding
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Candidates, Physics, Question, meets, tabulate
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
@@ -17,6 +18,8 @@ from optimizer.search.columns import Column, exact_columns, tie_key
 from optimizer.search.count_model import CountSolution, Solver, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import SolveResult
+from optimizer.search.job_search import job_columns, search_job
+from optimizer.search.jobs import Job, job_run
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, design_signature, refine
@@ -33,7 +36,8 @@ class Answer:
 
     columns: exact candidates in the order of ties, the first is the design. runners_up: the cheapest column of the
     next distinct designs. point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts
-    and undated prices; None where that finds nothing cheaper.
+    and undated prices; None where that finds nothing cheaper. Both are None for a job, whose designs at these terms
+    are point_column and allowed_column.
     """
 
     problem: Problem
@@ -46,6 +50,8 @@ class Answer:
     binding: Binding
     point_usd_micro: int | None
     allowed_usd_micro: int | None
+    point_column: Column | None = None
+    allowed_column: Column | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ def search(problem: Problem, distinct_designs: int, solver: Solver = solve_with_
         VerificationError: CP-SAT and the bound-and-refine list disagree, or the design fails its re-evaluation.
 
     """
+    if problem.job is not None:
+        return _search_job(problem, problem.job, distinct_designs, solver)
     space, physics, demand = problem.space, problem.physics, problem.demand
     refinement = refine(space, physics, problem.question, demand, distinct_designs)
     columns = exact_columns(space, physics, problem.question, demand, refinement)
@@ -111,6 +119,8 @@ def answer(spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp
     found = search(problem, DESIGNS_REPORTED, solver)
     if isinstance(found, Refinement):
         return _no_answer(problem, found)
+    if problem.job is not None:
+        return _job_answer(spec, snapshot, problem, problem.job, found)
     return Answer(
         problem=problem,
         columns=found.columns,
@@ -123,6 +133,71 @@ def answer(spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp
         point_usd_micro=_point_cost(spec, problem, found.design.usd_micro_per_hour),
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, found.design.usd_micro_per_hour),
     )
+
+
+def _search_job(problem: Problem, job: Job, distinct_designs: int, solver: Solver) -> Found | Refinement:
+    """As `search`, for an offline job."""
+    space = problem.space
+    searched, refinement = search_job(space, problem.physics, problem.question, job, distinct_designs)
+    columns = job_columns(space, searched, refinement)
+    if not columns:
+        return refinement
+    solution = solve_counts(space, columns, searched.most_accelerators, solver, fleet_first=job.smallest_fleet)
+    if isinstance(solution, SolveResult) or solution.column != 0:
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+    found = Found(columns, solution, refinement)
+    if job_seconds_of(problem, job, found.design) > job.window_s:
+        raise VerificationError(f"the returned design misses the window: {tie_key(space, found.design)}")
+    return found
+
+
+def job_seconds_of(problem: Problem, job: Job, column: Column) -> float:
+    """Duration of a job on a column's own units and engine limits, evaluated alone."""
+    run = job_run(
+        problem.space,
+        problem.physics,
+        problem.question,
+        job,
+        np.array([column.placement]),
+        np.array([float(column.token_budget)]),
+        np.array([float(column.max_num_seqs)]),
+    )
+    return float(run.seconds(job, np.array([[column.replicas]]))[0, 0])
+
+
+def _job_answer(spec: ServingSpec, snapshot: Snapshot, problem: Problem, job: Job, found: Found) -> Answer:
+    at_point = replace(problem, question=question_at(spec, POINT_PREDICTION))
+    return Answer(
+        problem=problem,
+        columns=found.columns,
+        design=found.design,
+        runners_up=_runners_up(problem.space, found.columns),
+        solution=found.solution,
+        ledger=count_rows(problem.space, found.refinement, found.columns),
+        refined=refined_rows(found.refinement),
+        binding=job_binding(problem.space, problem.physics, problem.question, job, found.design),
+        point_usd_micro=None,
+        allowed_usd_micro=None,
+        point_column=_best_job_column(at_point, job),
+        allowed_column=_job_if_more_is_allowed(spec, snapshot, job, found.design),
+    )
+
+
+def _best_job_column(problem: Problem, job: Job) -> Column | None:
+    """The best design for a job, without the solver."""
+    searched, refinement = search_job(problem.space, problem.physics, problem.question, job, 1)
+    return next(iter(job_columns(problem.space, searched, refinement)), None)
+
+
+def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, design: Column) -> Column | None:
+    """The design with estimated parts and undated prices allowed, where that is better."""
+    wider = more_allowed(spec, snapshot, None)
+    problem = None if wider is None else pose(*wider)
+    if problem is None or isinstance(problem, Nothing):
+        return None
+    if job.smallest_fleet:
+        return _best_job_column(problem, replace(job, most_accelerators=design.accelerators - 1))
+    return _best_job_column(problem, replace(job, most_usd_micro=design.cost_usd_micro - 1))
 
 
 def candidates_of(physics: Physics, column: Column) -> Candidates:
@@ -187,6 +262,13 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
     space, physics = problem.space, problem.physics
     ledger = count_rows(space, refinement, ())
     refined = refined_rows(refinement)
+    if problem.job is not None:
+        impossible = impossible_job(space, physics, problem.question, problem.job)
+        uncapped_job = replace(
+            problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None
+        )
+        best = None if impossible is not None else _best_job_column(problem, uncapped_job)
+        return NoAnswer(problem, ledger, refined, impossible, best)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None)

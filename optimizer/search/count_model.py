@@ -19,15 +19,16 @@ Solver = Callable[[IntegerProgram], SolveResult]
 
 @dataclass(frozen=True)
 class CountSolution:
-    """The chosen column and the two solves: least cost, then least rank in the order of ties at that cost.
+    """The chosen column and the solves: least cost, then least rank in the order of ties at that cost.
 
-    instances: rented instances per offer.
+    instances: rented instances per offer. fleet: fewest accelerators, solved first where that is the objective.
     """
 
     column: int
     instances: dict[int, int]
     cost: SolveResult
     rank: SolveResult
+    fleet: SolveResult | None = None
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,17 @@ class _Variables:
 
 
 def solve_counts(
-    space: CandidateSpace, columns: Sequence[Column], most_accelerators: int | None, solver: Solver
+    space: CandidateSpace,
+    columns: Sequence[Column],
+    most_accelerators: int | None,
+    solver: Solver,
+    *,
+    fleet_first: bool = False,
 ) -> CountSolution | SolveResult:
-    """Cheapest choice among columns that are already in the order of ties; a bare result if none can be chosen."""
+    """Cheapest choice among columns that are already in the order of ties; a bare result if none can be chosen.
+
+    fleet_first: fewest accelerators, and of those the cheapest.
+    """
     program = IntegerProgram()
     variables = _define_variables(program, columns)
     _add_one_design(program, variables)
@@ -52,7 +61,14 @@ def solve_counts(
         _add_inventory(program, variables, space, most_accelerators)
     _add_stock(program, variables, space)
 
-    price = [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
+    fleet = None
+    if fleet_first:
+        rented = _rented_accelerators(variables, space)
+        fleet = solver(program.minimize(rented))
+        if fleet.objective is None:
+            return fleet
+        program.add_row(rented, lower=fleet.objective, upper=fleet.objective)
+    price = _cost(variables, columns, space)
     cost = solver(program.minimize(price))
     if cost.objective is None:
         return cost
@@ -61,8 +77,21 @@ def solve_counts(
     if rank.objective is None:
         raise VerificationError("CP-SAT found a cost but no design at that cost")
     chosen = next(column for column, variable in enumerate(variables.chosen) if rank.values[variable])
-    rented = {offer: rank.values[variable] for offer, variable in variables.instances.items()}
-    return CountSolution(chosen, {offer: count for offer, count in rented.items() if count}, cost, rank)
+    counts = {offer: rank.values[variable] for offer, variable in variables.instances.items()}
+    return CountSolution(chosen, {offer: count for offer, count in counts.items() if count}, cost, rank, fleet)
+
+
+def _cost(variables: _Variables, columns: Sequence[Column], space: CandidateSpace) -> list[Term]:
+    """Σ price·y by the hour; a job costs what its column says, since its duration is the column's."""
+    jobs = [(variable, column.job) for variable, column in zip(variables.chosen, columns, strict=True)]
+    if any(job is not None for _, job in jobs):
+        return [Term(variable, job.usd_micro) for variable, job in jobs if job is not None]
+    return [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
+
+
+def _rented_accelerators(variables: _Variables, space: CandidateSpace) -> list[Term]:
+    """Σ accelerators·y."""
+    return [Term(variable, space.offers[offer].accelerators) for offer, variable in variables.instances.items()]
 
 
 def _define_variables(program: IntegerProgram, columns: Sequence[Column]) -> _Variables:
@@ -99,8 +128,7 @@ def _add_inventory(
     program: IntegerProgram, variables: _Variables, space: CandidateSpace, most_accelerators: int
 ) -> None:
     """Σ accelerators·y within the inventory."""
-    terms = [Term(variable, space.offers[offer].accelerators) for offer, variable in variables.instances.items()]
-    program.add_row(terms, upper=most_accelerators)
+    program.add_row(_rented_accelerators(variables, space), upper=most_accelerators)
 
 
 def _add_stock(program: IntegerProgram, variables: _Variables, space: CandidateSpace) -> None:

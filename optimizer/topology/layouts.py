@@ -1,6 +1,6 @@
 """The candidate space: every offer with every layout, format choice, engine and engine limit, legality first.
 
-The product is never written out row by row. Offers that differ only in price share a machine; machines that give a
+The product is never written out row by row. Offers of a tier that differ only in price share a machine; machines that give a
 layout the same step times share a physics key; engine limits multiply every placement alike. Rows are counted.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catalog.engines import Engine
 from catalog.models import Attention, Model
-from catalog.offers import Offer
+from catalog.offers import Offer, Tier
 from catalog.parts import Accelerator, Evidence, LinkKind
 from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.topology.cluster import Machine, machine_of, scale_up_groups, spans_instances, stage_bytes_per_s
@@ -196,7 +196,7 @@ def candidate_space(
     rows_per_offer = len(layouts) * len(choices) * ROWS_PER_PLACEMENT
     illegal: Counter[Illegal] = Counter()
 
-    offers_of: dict[Machine, list[int]] = {}
+    offers_of: dict[tuple[Machine, Tier], list[int]] = {}
     for index, offer in enumerate(offers):
         part = accelerators[offer.accelerator]
         if part.evidence is Evidence.ESTIMATED and not estimated_parts and part.id not in admitted_parts:
@@ -204,7 +204,7 @@ def candidate_space(
         elif offer.is_undated and not undated:
             illegal[Illegal.UNDATED_PRICE] += rows_per_offer
         else:
-            offers_of.setdefault(machine_of(offer, part), []).append(index)
+            offers_of.setdefault((machine_of(offer, part), offer.tier), []).append(index)
 
     model_refusals = {
         layout: Illegal.PINNED if pinned_out(layout, pins) else model_refusal(model, layout) for layout in layouts
@@ -214,7 +214,7 @@ def candidate_space(
     key_layouts: list[ParallelLayout] = []
     key_formats: list[FormatChoice] = []
     placements: list[tuple[int, int, int, int, int]] = []
-    for machine_index, (machine, indices) in enumerate(offers_of.items()):
+    for machine_index, ((machine, _), indices) in enumerate(offers_of.items()):
         rows = len(indices) * ROWS_PER_PLACEMENT
         native = {choice: native_refusal(machine.accelerator, choice) for choice in formats}
         for layout in layouts:
@@ -247,7 +247,7 @@ def candidate_space(
         keys=tuple(key_rows),
         layouts=tuple(key_layouts),
         formats=tuple(key_formats),
-        machines=tuple(offers_of),
+        machines=tuple(machine for machine, _ in offers_of),
         offers_of_machine=tuple(
             tuple(sorted(indices, key=lambda index: (offers[index].usd_micro_per_hour, offers[index].id)))
             for indices in offers_of.values()
