@@ -58,10 +58,13 @@ class Assumed(Result):
 
 
 class Cost(Result):
-    """Cost of the design; each per-million figure divides the whole cost by that kind of token served."""
+    """Cost of the design; each per-million figure divides the whole cost by that kind of token served.
+
+    An offline job costs `usd_per_hour` while it runs, and nothing by the month; its `idle_share` is the drain's.
+    """
 
     usd_per_hour: float
-    usd_per_month: float
+    usd_per_month: float | None
     usd_per_million_input_tokens: float
     usd_per_million_output_tokens: float
     usd_per_million_tokens: float
@@ -134,17 +137,48 @@ class Latency(Result):
 class Predicted(Result):
     """What the design will do at the stated rate, as a point prediction, and at the scenario of the risk.
 
-    `output_tokens_per_s` is served by all replicas together. `utilization` is the rate over the highest rate.
+    `output_tokens_per_s` is served by all replicas together. `utilization` is the rate over the highest rate. A job
+    has no latencies: its requests wait for their turn; its duration at the risk stands beside its window.
     """
 
-    ttft_s: Latency
-    tpot_s: Latency
-    e2e_s: Latency
+    ttft_s: Latency | None
+    tpot_s: Latency | None
+    e2e_s: Latency | None
     at_risk_s: dict[str, float]
     output_tokens_per_s: float
     utilization: float
     memory_bytes_per_accelerator: float
     highest_rate_per_s: float
+
+
+class Padding(Result):
+    """Prompt tokens that a static batch would add by padding, as a share, with prompts sorted into length buckets."""
+
+    buckets: int
+    overhead: float
+
+
+class OfflineOut(Result):
+    """An offline job: what it asks for, how long it takes and what it costs.
+
+    `duration_s`, `drain_s` and `usd_per_job` are at the risk's scenario, the `expected_` ones point predictions.
+    `interruptions` is the expected number over all instances. `padding` and `longest_output_overhead` are of engines
+    that run static batches; those of this answer batch continuously and pad nothing.
+    """
+
+    requests: int
+    window_s: float
+    duration_s: float
+    drain_s: float
+    expected_duration_s: float
+    expected_requests_per_s: float
+    expected_tokens_per_s: float
+    sequences_per_replica: float
+    interruptions: float
+    usd_per_job: float
+    expected_usd_per_job: float
+    padding: tuple[Padding, ...]
+    longest_output_overhead: float
 
 
 class WallOut(Result):
@@ -287,14 +321,17 @@ class RunnerUp(Result):
     price_date: str | None
     price_source: str
     usd_per_hour: float
+    usd_per_job: float | None = None
     why_not: str
 
 
 class Allowance(Result):
-    """What the answer would cost if the spec allowed more, or asked for less certainty."""
+    """What the answer would cost if the spec allowed more, or asked for less certainty; of a job, its fleet too."""
 
     change: str
     usd_per_hour: float | None
+    usd_per_job: float | None = None
+    accelerators: int | None = None
 
 
 class PriceFileOut(Result):
@@ -327,6 +364,7 @@ class Outcome(Result):
     cost: Cost | None
     design: Design | None
     predicted: Predicted | None
+    offline: OfflineOut | None = None
     binding_wall: str | None
     also_binding: tuple[str, ...] = ()
     walls: tuple[WallOut, ...]

@@ -39,7 +39,7 @@ STEP_DEVIATION = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that the search needs, for one specification; with a job, it and not the demand is what must be met."""
+    """Everything that the search needs, for one specification; where there is a job, it is met and not the demand."""
 
     space: CandidateSpace
     physics: Physics
@@ -87,6 +87,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
         estimated_parts=spec.inventory.estimated_parts,
         undated=spec.inventory.undated,
         admitted_parts=frozenset(spec.inventory.custom_accelerators),
+        tiers_differ=spec.inventory.spot is not None,
     )
     if not space.keys:
         return Nothing(space)

@@ -139,7 +139,7 @@ def _search_job(problem: Problem, job: Job, distinct_designs: int, solver: Solve
     """As `search`, for an offline job."""
     space = problem.space
     searched, refinement = search_job(space, problem.physics, problem.question, job, distinct_designs)
-    columns = job_columns(space, searched, refinement)
+    columns = job_columns(space, refinement)
     if not columns:
         return refinement
     solution = solve_counts(space, columns, searched.most_accelerators, solver, fleet_first=job.smallest_fleet)
@@ -185,8 +185,8 @@ def _job_answer(spec: ServingSpec, snapshot: Snapshot, problem: Problem, job: Jo
 
 def _best_job_column(problem: Problem, job: Job) -> Column | None:
     """The best design for a job, without the solver."""
-    searched, refinement = search_job(problem.space, problem.physics, problem.question, job, 1)
-    return next(iter(job_columns(problem.space, searched, refinement)), None)
+    _, refinement = search_job(problem.space, problem.physics, problem.question, job, 1)
+    return next(iter(job_columns(problem.space, refinement)), None)
 
 
 def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, design: Column) -> Column | None:
@@ -264,9 +264,7 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
     refined = refined_rows(refinement)
     if problem.job is not None:
         impossible = impossible_job(space, physics, problem.question, problem.job)
-        uncapped_job = replace(
-            problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None
-        )
+        uncapped_job = replace(problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
         best = None if impossible is not None else _best_job_column(problem, uncapped_job)
         return NoAnswer(problem, ledger, refined, impossible, best)
     impossible = impossible_at_any_rate(space, physics, problem.question)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arithmetic.arrays import Floats, Integers
+from optimizer.arithmetic.money import SECONDS_PER_HOUR
 
-SECONDS_PER_HOUR = 3600
 # No plan holds more, and no product below overflows: a thousand billion dollars.
 _MOST_USD_MICRO = 1e18
 
@@ -21,7 +21,9 @@ _MOST_USD_MICRO = 1e18
 def job_seconds(requests: ArrayLike, replicas: ArrayLike, rate_per_s: Floats, drain_s: Floats) -> Floats:
     """Seconds from the start to the last token; infinite where the rate is 0. Arguments broadcast."""
     share = np.asarray(requests, dtype=np.float64) / np.asarray(replicas, dtype=np.float64) + 1.0
-    working = np.divide(share, rate_per_s, out=np.full(np.broadcast(share, rate_per_s).shape, np.inf), where=rate_per_s > 0)
+    working = np.divide(
+        share, rate_per_s, out=np.full(np.broadcast(share, rate_per_s).shape, np.inf), where=rate_per_s > 0
+    )
     seconds: Floats = working + drain_s
     return seconds
 
@@ -29,7 +31,8 @@ def job_seconds(requests: ArrayLike, replicas: ArrayLike, rate_per_s: Floats, dr
 def fewest_replicas(requests: float, window_s: float, rate_per_s: Floats, drain_s: Floats) -> Floats:
     """Real number of replicas that end a job exactly with the window; infinite where none does."""
     share = (window_s - drain_s) * rate_per_s - 1.0
-    return np.divide(requests, share, out=np.full(share.shape, np.inf), where=share > 0.0)
+    replicas: Floats = np.divide(requests, share, out=np.full(share.shape, np.inf), where=share > 0.0)
+    return replicas
 
 
 def useful_share(interruptions_per_s: ArrayLike, restart_s: float, redone_s: Floats) -> Floats:

@@ -9,12 +9,19 @@ from shlex import quote
 from rich.console import Console
 from rich.text import Text
 
-from optimizer.deliver import design_sections, infeasible_sections, inverse_sections, proof_sections, wall_sections
-from optimizer.deliver.figures import dollars
+from optimizer.deliver import (
+    design_sections,
+    infeasible_sections,
+    inverse_sections,
+    job_sections,
+    proof_sections,
+    wall_sections,
+)
+from optimizer.deliver.figures import dollars, long_duration
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, packed, page
-from optimizer.outcome import Assumed, Cost, Design, Outcome, Predicted, Status
+from optimizer.outcome import Assumed, Cost, Design, OfflineOut, Outcome, Predicted, Status
 from requirements_specs.restate import restate
-from requirements_specs.serving import ServingSpec
+from requirements_specs.serving import Objective, ServingSpec
 
 # Longer assumptions come last, so that a cut page shows as many as it can.
 _LONGEST_ASSUMPTION = 24
@@ -42,6 +49,8 @@ def terminal_text(report: Text) -> str:
 
 def render(outcome: Outcome, spec: ServingSpec, source_name: str) -> Text:
     """The report; `source_name` is the path of the specification as the reader would type it."""
+    if outcome.design is not None and outcome.cost is not None and outcome.offline is not None:
+        return _job_found(outcome, outcome.design, outcome.cost, outcome.offline, spec, source_name)
     if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
         return _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, source_name)
     return _not_found(outcome, spec, source_name)
@@ -67,6 +76,29 @@ def _found(
             proof_sections.runners_up(outcome),
             proof_sections.proof(outcome),
             proof_sections.allowances(outcome, "nothing cheaper"),
+            proof_sections.warnings(outcome),
+            _next(source_name),
+        ),
+    )
+    return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _job_found(
+    outcome: Outcome, design: Design, cost: Cost, job: OfflineOut, spec: ServingSpec, source_name: str
+) -> Text:
+    pool = design.pools[0]
+    best = "smallest fleet" if spec.objective is Objective.SMALLEST_FLEET else "cheapest"
+    proved = (f"proved {best}", "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    took = f"{dollars(job.usd_per_job)} in {long_duration(job.duration_s)}"
+    verdict = Text.assemble((design_sections.machines_text(pool), "bold"), " · ", (took, "bold"), " · ", proved)
+    answer = (
+        (design_sections.design(pool), job_sections.cost(pool, cost, job, spec)),
+        (job_sections.predicted(job, spec), job_sections.padding(pool, job)),
+        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
+        (
+            job_sections.runners_up(outcome),
+            proof_sections.proof(outcome),
+            job_sections.allowances(outcome),
             proof_sections.warnings(outcome),
             _next(source_name),
         ),

@@ -59,7 +59,8 @@ def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
     return packed(
         "Cost",
         (
-            f"{dollars(price.usd_per_hour)}/h, {dollars(price.usd_per_month)}/month",
+            f"{dollars(price.usd_per_hour)}/h"
+            + ("" if price.usd_per_month is None else f", {dollars(price.usd_per_month)}/month"),
             f"{dollars(price.usd_per_million_input_tokens)} per M input, "
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
             f"{percent(price.idle_share)} idle: it would carry {request_rate(prediction.highest_rate_per_s)}",
@@ -80,6 +81,7 @@ def predicted(prediction: Predicted, spec: ServingSpec) -> Section:
     rows = [
         Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec)}".rstrip())
         for metric, latency in metrics
+        if latency is not None
     ]
     return Section("Predicted", (head, *rows))
 

@@ -5,12 +5,21 @@ from requirements_specs.quantity import Dimension, format_quantity
 DIGITS = 3
 BAR_CELLS = 20
 GIB = 2**30
+SECONDS_PER_HOUR, SECONDS_PER_MINUTE = 3600, 60
 _FULL, _EMPTY = "█", "·"
 
 
 def duration(seconds: float) -> str:
     """`0.1874` -> `187 ms`."""
     return format_quantity(seconds, Dimension.TIME, DIGITS)
+
+
+def long_duration(seconds: float) -> str:
+    """`37044` -> `10.3 h`, `330` -> `5.5 min`; below a minute as `duration`."""
+    for size, unit in ((SECONDS_PER_HOUR, "h"), (SECONDS_PER_MINUTE, "min")):
+        if seconds >= size:
+            return f"{float(f'{seconds / size:.{DIGITS}g}'):,g} {unit}"
+    return duration(seconds)
 
 
 def data(number_of_bytes: float) -> str:

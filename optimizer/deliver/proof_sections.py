@@ -32,9 +32,16 @@ def _claim(objective: Objective, search: SearchOut) -> str | None:
     if objective.value is None:
         return None
     if objective.value == objective.bound:
-        return f"objective = bound = {dollars(objective.value)}/h ({search.solver})"
-    bound = "none" if objective.bound is None else f"{dollars(objective.bound)}/h"
-    return f"objective {dollars(objective.value)}/h > bound {bound} ({search.solver})"
+        return f"objective = bound = {_value(objective.value, objective.metric)} ({search.solver})"
+    bound = "none" if objective.bound is None else _value(objective.bound, objective.metric)
+    return f"objective {_value(objective.value, objective.metric)} > bound {bound} ({search.solver})"
+
+
+def _value(value: float, metric: str) -> str:
+    """An objective in its unit: dollars per hour, dollars of a job, accelerators."""
+    if metric == "accelerators":
+        return f"{value:,.0f} accelerators"
+    return dollars(value) if metric == "usd" else f"{dollars(value)}/h"
 
 
 def _ledger(search: SearchOut) -> str:

@@ -73,9 +73,7 @@ def full_batch(candidates: Candidates, question: Question, max_num_seqs: Floats)
 
     step_s = at(mean_step(tables, bins, candidates.token_budget))
     hold_s = at(tables.hold_s[:, :, -1])
-    first_s = own_time(
-        hold_s, tables.added_s[:, -1:], step_times.host_s[keys], step_times.own_prefill_factor[keys]
-    )
+    first_s = own_time(hold_s, tables.added_s[:, -1:], step_times.host_s[keys], step_times.own_prefill_factor[keys])
     output = bins.mean_output[:, None]
     return FullBatch(
         fits=fits[:, None],

@@ -114,9 +114,7 @@ class JobSearch:
 
     def _least_units(self, job: Job) -> Integers:
         """Fewest units that could end the job by the bound, (P,)."""
-        return fewest_units(
-            job, run_bound(self.space, self.physics, self.question, job), self.space.replicas_per_unit
-        )
+        return fewest_units(job, run_bound(self.space, self.physics, self.question, job), self.space.replicas_per_unit)
 
     def _rows(self, job: Job, cap: Integers, block: Integers) -> tuple[Integers, Integers, Floats]:
         """Fewest units (0 where none within the caps ends in time), cost and duration, (len(block), B·S) each."""
@@ -157,7 +155,7 @@ def search_job(
     return job, rows.cheapest(job, distinct_designs)
 
 
-def job_columns(space: CandidateSpace, job: Job, refinement: JobRefinement) -> tuple[Column, ...]:
+def job_columns(space: CandidateSpace, refinement: JobRefinement) -> tuple[Column, ...]:
     """Columns within the search's threshold, in the order of ties.
 
     Of the rows of a placement those at its least cost compete; the rest differ from them in engine limits and cost
@@ -176,13 +174,11 @@ def job_columns(space: CandidateSpace, job: Job, refinement: JobRefinement) -> t
             continue
         rows = np.flatnonzero(cost[placement] == cheapest[placement])
         for row in rows.tolist() if cheapest[placement] == least else rows[:1].tolist():
-            columns += _columns_of(space, job, refinement, placement, row, least)
+            columns += _columns_of(space, refinement, placement, row, least)
     return tuple(sorted(columns, key=lambda column: tie_key(space, column)))
 
 
-def _columns_of(
-    space: CandidateSpace, job: Job, refinement: JobRefinement, placement: int, row: int, least: int
-) -> list[Column]:
+def _columns_of(space: CandidateSpace, refinement: JobRefinement, placement: int, row: int, least: int) -> list[Column]:
     """One column per offer of a row: all that cost the least of all, of the dearer ones only the cheapest."""
     units, seconds = int(refinement.units[placement, row]), float(refinement.seconds[placement, row])
     instances = units * int(space.instances_per_unit[placement])

@@ -1,6 +1,6 @@
 """The candidate space: every offer with every layout, format choice, engine and engine limit, legality first.
 
-The product is never written out row by row. Offers of a tier that differ only in price share a machine; machines that give a
+The product is never written out row by row. Offers that differ only in price share a machine; machines that give a
 layout the same step times share a physics key; engine limits multiply every placement alike. Rows are counted.
 """
 
@@ -176,6 +176,7 @@ def candidate_space(
     estimated_parts: bool,
     undated: bool,
     admitted_parts: frozenset[str] = frozenset(),
+    tiers_differ: bool = False,
 ) -> CandidateSpace:
     """Legal placements of a model on offers.
 
@@ -189,6 +190,7 @@ def candidate_space(
         estimated_parts: whether parts without measurements may be chosen.
         undated: whether prices without a date may be chosen.
         admitted_parts: parts that may be chosen without measurements in any case.
+        tiers_differ: whether offers of two tiers differ in more than price, and so share no machine.
 
     """
     layouts = layouts_of(model)
@@ -196,7 +198,7 @@ def candidate_space(
     rows_per_offer = len(layouts) * len(choices) * ROWS_PER_PLACEMENT
     illegal: Counter[Illegal] = Counter()
 
-    offers_of: dict[tuple[Machine, Tier], list[int]] = {}
+    offers_of: dict[tuple[Machine, Tier | None], list[int]] = {}
     for index, offer in enumerate(offers):
         part = accelerators[offer.accelerator]
         if part.evidence is Evidence.ESTIMATED and not estimated_parts and part.id not in admitted_parts:
@@ -204,7 +206,8 @@ def candidate_space(
         elif offer.is_undated and not undated:
             illegal[Illegal.UNDATED_PRICE] += rows_per_offer
         else:
-            offers_of.setdefault((machine_of(offer, part), offer.tier), []).append(index)
+            tier = offer.tier if tiers_differ else None
+            offers_of.setdefault((machine_of(offer, part), tier), []).append(index)
 
     model_refusals = {
         layout: Illegal.PINNED if pinned_out(layout, pins) else model_refusal(model, layout) for layout in layouts
