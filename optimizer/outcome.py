@@ -161,7 +161,8 @@ class Padding(Result):
 class OfflineOut(Result):
     """An offline job: what it asks for, how long it takes and what it costs.
 
-    `duration_s`, `drain_s` and `usd_per_job` are at the risk's scenario, the `expected_` ones point predictions.
+    `duration_s`, `drain_s` and `usd_per_job` are at the risk's scenario, the `expected_` ones point predictions;
+    `duration_interval_s` is the central 90 % interval, its end null where the longest request no longer fits.
     `interruptions` is the expected number over all instances. `padding` and `longest_output_overhead` are of engines
     that run static batches; those of this answer batch continuously and pad nothing.
     """
@@ -171,6 +172,7 @@ class OfflineOut(Result):
     duration_s: float
     drain_s: float
     expected_duration_s: float
+    duration_interval_s: tuple[float, float | None]
     expected_requests_per_s: float
     expected_tokens_per_s: float
     sequences_per_replica: float

@@ -101,6 +101,7 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     if job:
         refuse_traffic_keys(top, findings)
         findings.assume("billing", "by the second", "instances are paid from the start of the job to its end")
+        findings.assume("start", "replicas ready", "the window begins once the weights are loaded")
     else:
         refuse_job_objective(top, objective, findings)
     slo = () if job else read_slo(top.optional_section("slo"), findings)

@@ -96,7 +96,7 @@ def _job_found(
         (job_sections.predicted(job, spec), job_sections.padding(pool, job)),
         (wall_sections.walls(outcome), wall_sections.binds(outcome)),
         (
-            job_sections.runners_up(outcome),
+            job_sections.runners_up(outcome, spec),
             proof_sections.proof(outcome),
             job_sections.allowances(outcome),
             proof_sections.warnings(outcome),

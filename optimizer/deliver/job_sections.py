@@ -6,7 +6,7 @@ from optimizer.deliver.design_sections import counted, layout_text
 from optimizer.deliver.figures import dollars, long_duration, percent, request_rate, signed_percent
 from optimizer.deliver.page import Section, listed, packed
 from optimizer.outcome import Allowance, Cost, OfflineOut, Outcome, Pool
-from requirements_specs.serving import ServingSpec
+from requirements_specs.serving import Objective, ServingSpec
 
 
 def cost(pool: Pool, price: Cost, job: OfflineOut, spec: ServingSpec) -> Section:
@@ -29,31 +29,38 @@ def predicted(job: OfflineOut, spec: ServingSpec) -> Section:
     """Duration against the window, throughput, and what the drain and interruptions take."""
     pieces = [
         f"done in {long_duration(job.duration_s)} at risk {spec.risk:g} ≤ {long_duration(job.window_s)}; "
-        f"{long_duration(job.expected_duration_s)} expected",
+        f"{long_duration(job.expected_duration_s)} expected ({_interval(job)})",
         f"{request_rate(job.expected_requests_per_s)}, {job.expected_tokens_per_s:,.0f} tokens/s",
-        f"{job.sequences_per_replica:,.0f} sequences decode at once in a replica",
-        f"the last of it, {long_duration(job.drain_s)}, is the drain",
+        f"{job.sequences_per_replica:,.0f} sequences in a replica",
+        f"drain {long_duration(job.drain_s)}",
     ]
     if job.interruptions:
-        pieces.append(f"{job.interruptions:.3g} interruptions expected, their work done anew")
-    return packed("Predicted", [each for piece in pieces for each in piece.split("; ")], 3)
+        pieces.append(f"{job.interruptions:.3g} interruptions expected")
+    return packed("Predicted", [each for piece in pieces for each in piece.split("; ")], 2)
+
+
+def _interval(job: OfflineOut) -> str:
+    low, high = job.duration_interval_s
+    return f"{long_duration(low)} to {'never' if high is None else long_duration(high)}"
 
 
 def padding(pool: Pool, job: OfflineOut) -> Section:
     """What the engine does not pad, and what one that runs static batches would."""
-    pieces = [f"{pool.engine.name} batches continuously and pads nothing"]
-    if job.padding[0].overhead > 0.0:
-        by_buckets = ", ".join(f"{percent(each.overhead)} in {each.buckets}" for each in job.padding)
-        pieces.append(f"static batches would pad prompts by {by_buckets} length buckets")
+    pieces = [f"{pool.engine.name} pads nothing"]
+    whole, *sorted_by_length = job.padding
+    if whole.overhead > 0.0:
+        less = ", ".join(f"{percent(each.overhead)} in {each.buckets}" for each in sorted_by_length)
+        pieces += [f"static batches would pad prompts by {percent(whole.overhead)}", f"{less} length buckets"]
     if job.longest_output_overhead > 0.0:
-        pieces.append(f"and decode {percent(job.longest_output_overhead)} more steps, until the longest output")
+        pieces.append(f"and wait {percent(job.longest_output_overhead)} longer for the longest output")
     return packed("Batching", pieces, 2)
 
 
-def runners_up(outcome: Outcome) -> Section:
+def runners_up(outcome: Outcome, spec: ServingSpec) -> Section:
     """The next designs and what they lack."""
     if not outcome.runners_up:
-        return packed("Next best", ["no other design ends the job as well"], 1)
+        few = " on so few accelerators" if spec.objective is Objective.SMALLEST_FLEET else ""
+        return packed("Next best", [f"no other design ends in the window{few}"], 1)
     lines = [
         f"{dollars(each.usd_per_job or 0.0)} {each.accelerator} {each.formats.weights} "
         f"{layout_text(each.layout)}: {each.why_not}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 
 from catalog.read import Snapshot
@@ -31,6 +33,8 @@ from requirements_specs.serving import ServingSpec
 USD = "usd"
 ACCELERATORS = "accelerators"
 BUCKETS = (1, 4, 16)
+# A duration is below its 5th percentile at the first, above its 95th at the second.
+INTERVAL_RISKS = (0.95, 0.05)
 # Lengths that a distribution is cut into for its padding.
 PADDED_LENGTHS = 64
 
@@ -80,6 +84,7 @@ def offline(spec: ServingSpec, found: Answer, job: Job, cost: JobCost) -> Offlin
         duration_s=cost.seconds,
         drain_s=float(run.drain_s[0, 0]),
         expected_duration_s=seconds,
+        duration_interval_s=_interval(spec, found, job),
         expected_requests_per_s=job.requests / seconds,
         expected_tokens_per_s=job.requests * (prompt.mean + output.mean) / seconds,
         sequences_per_replica=float(batch.sequences[0, 0]) * problem.space.layouts[design.key].pp,
@@ -89,6 +94,12 @@ def offline(spec: ServingSpec, found: Answer, job: Job, cost: JobCost) -> Offlin
         padding=tuple(Padding(buckets=count, overhead=padding_overhead(lengths, share, count)) for count in BUCKETS),
         longest_output_overhead=_longest_over_mean(output),
     )
+
+
+def _interval(spec: ServingSpec, found: Answer, job: Job) -> tuple[float, float | None]:
+    """Central 90 % interval of the duration."""
+    low, high = (_run_at(spec, found, job, risk)[2] for risk in INTERVAL_RISKS)
+    return low, high if isfinite(high) else None
 
 
 def _longest_over_mean(lengths: LengthDistribution) -> float:

@@ -57,4 +57,4 @@ def test_there_is_an_example_of_every_kind_of_answer() -> None:
     statuses = {
         path.with_suffix(".txt").read_text(encoding="utf-8").split("\n")[0].split(" · ")[-1] for path in EXAMPLES
     }
-    assert statuses == {"proved cheapest", "proved infeasible"}
+    assert statuses == {"proved cheapest", "proved smallest fleet", "proved infeasible"}
