@@ -31,7 +31,7 @@ def predicted(job: OfflineOut, spec: ServingSpec) -> Section:
         f"done in {long_duration(job.duration_s)} at risk {spec.risk:g} ≤ {long_duration(job.window_s)}; "
         f"{long_duration(job.expected_duration_s)} expected ({_interval(job)})",
         f"{request_rate(job.expected_requests_per_s)}, {job.expected_tokens_per_s:,.0f} tokens/s",
-        f"{job.sequences_per_replica:,.0f} sequences in a replica",
+        f"{job.sequences_per_replica:,.0f} sequences each",
         f"drain {long_duration(job.drain_s)}",
     ]
     if job.interruptions:

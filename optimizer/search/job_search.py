@@ -45,24 +45,22 @@ class JobRefinement(Refinement):
     seconds: Floats
 
 
-@dataclass
 class JobSearch:
-    """The rows of a space that were evaluated for a job so far; searches under other caps reuse them."""
+    """A job put to a space; rows that were evaluated once serve searches under other caps too."""
 
-    space: CandidateSpace
-    physics: Physics
-    question: Question
-
-    def __post_init__(self) -> None:
-        """Nothing is evaluated yet."""
-        shape = (len(self.space.placement_key), ROWS_PER_PLACEMENT)
+    def __init__(self, space: CandidateSpace, physics: Physics, question: Question):
+        self.space = space
+        self.physics = physics
+        self.question = question
+        shape = (len(space.placement_key), ROWS_PER_PLACEMENT)
         self._rate_per_s = np.zeros(shape)
         self._drain_s = np.zeros(shape)
         self._known = np.zeros(shape[0], dtype=bool)
 
     def fewest_accelerators(self, job: Job) -> int | None:
         """The smallest fleet that ends the job within its caps; None if none does."""
-        least, cap = self._least_units(job), most_job_units(self.space, job)
+        cap = most_job_units(self.space, job)
+        least = fewest_units(job, self._bound(job), self.space.replicas_per_unit)
         bound = least * self.space.accelerators_per_unit
         best: int | None = None
         waiting = np.argsort(bound, kind="stable")
@@ -80,10 +78,10 @@ class JobSearch:
 
     def cheapest(self, job: Job, distinct_designs: int) -> JobRefinement:
         """Every row within the cost of the cheapest `distinct_designs`; designs differ in part, layout or formats."""
-        space = self.space
+        space, optimistic = self.space, self._bound(job)
         cap = most_job_units(space, job)
-        least = self._least_units(job)
-        bound_usd_micro = cost_bound(space, job, run_bound(space, self.physics, self.question, job), least)
+        least = fewest_units(job, optimistic, space.replicas_per_unit)
+        bound_usd_micro = cost_bound(space, job, optimistic, least)
         feasible_bound: Bools = least <= cap
         if job.most_usd_micro is not None:
             feasible_bound &= bound_usd_micro <= job.most_usd_micro
@@ -112,9 +110,9 @@ class JobSearch:
         reached: Bools = np.all(units >= 0, axis=1)
         return JobRefinement(units, reached, feasible_bound, unit_prices(space), threshold, usd_micro, seconds)
 
-    def _least_units(self, job: Job) -> Integers:
-        """Fewest units that could end the job by the bound, (P,)."""
-        return fewest_units(job, run_bound(self.space, self.physics, self.question, job), self.space.replicas_per_unit)
+    def _bound(self, job: Job) -> JobRun:
+        """A run of each placement that none of its rows can better, (P,)."""
+        return run_bound(self.space, self.physics, self.question, job)
 
     def _rows(self, job: Job, cap: Integers, block: Integers) -> tuple[Integers, Integers, Floats]:
         """Fewest units (0 where none within the caps ends in time), cost and duration, (len(block), B·S) each."""

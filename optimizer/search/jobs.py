@@ -129,9 +129,8 @@ def most_job_units(space: CandidateSpace, job: Job) -> Integers:
 
 def cost_bound(space: CandidateSpace, job: Job, bound: JobRun, units: Integers) -> Integers:
     """Micro-dollars that no row of a placement can undercut with at least so many units, (P,)."""
-    seconds = bound.seconds(job, units * space.replicas_per_unit)
-    exact = job_usd_micro(unit_prices(space) * units, np.where(np.isfinite(seconds), seconds * (1.0 - OUTWARD), 1e15))
-    return np.maximum(exact - 1, 0)
+    seconds = bound.seconds(job, units * space.replicas_per_unit) * (1.0 - OUTWARD)
+    return np.maximum(job_usd_micro(unit_prices(space) * units, seconds) - 1, 0)
 
 
 def token_budget_rows(placements: Integers) -> tuple[Integers, Floats]:
