@@ -35,7 +35,7 @@ def predicted(job: OfflineOut, spec: ServingSpec) -> Section:
         f"drain {long_duration(job.drain_s)}",
     ]
     if job.interruptions:
-        pieces.append(f"{job.interruptions:.3g} interruptions expected")
+        pieces.append(f"{job.interruptions:.3g} interruptions")
     return packed("Predicted", [each for piece in pieces for each in piece.split("; ")], 2)
 
 
