@@ -28,10 +28,18 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ObjectiveMetric(StrEnum):
+    """The unit of an objective: dollars of an hour, dollars of an offline job, accelerators of the smallest fleet."""
+
+    USD_PER_HOUR = "usd_per_hour"
+    USD = "usd"
+    ACCELERATORS = "accelerators"
+
+
 class Objective(Result):
     """What was minimised. `analytic_bound` is the optimum before verification, `verified_by` what confirmed it."""
 
-    metric: str = "usd_per_hour"
+    metric: ObjectiveMetric = ObjectiveMetric.USD_PER_HOUR
     value: float | None
     bound: float | None
     analytic_bound: float | None

@@ -28,7 +28,7 @@ def cost(pool: Pool, price: Cost, job: OfflineOut, spec: ServingSpec) -> Section
 def predicted(job: OfflineOut, spec: ServingSpec) -> Section:
     """Duration against the window, throughput, and what the drain and interruptions take."""
     pieces = [
-        f"done in {long_duration(job.duration_s)} at risk {spec.risk:g} ≤ {long_duration(job.window_s)}; "
+        f"done in {long_duration(job.duration_s)} at risk {spec.risk:g} ≤ {long_duration(job.window_s)}",
         f"{long_duration(job.expected_duration_s)} expected ({_interval(job)})",
         f"{request_rate(job.expected_requests_per_s)}, {job.expected_tokens_per_s:,.0f} tokens/s",
         f"{job.sequences_per_replica:,.0f} sequences each",
@@ -36,7 +36,7 @@ def predicted(job: OfflineOut, spec: ServingSpec) -> Section:
     ]
     if job.interruptions:
         pieces.append(f"{job.interruptions:.3g} interruptions")
-    return packed("Predicted", [each for piece in pieces for each in piece.split("; ")], 2)
+    return packed("Predicted", pieces, 2)
 
 
 def _interval(job: OfflineOut) -> str:

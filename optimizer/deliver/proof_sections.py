@@ -5,7 +5,7 @@ from __future__ import annotations
 from optimizer.deliver.design_sections import layout_text
 from optimizer.deliver.figures import dollars, signed_percent
 from optimizer.deliver.page import GLUE, Section, listed, packed
-from optimizer.outcome import Allowance, Objective, Outcome, RunnerUp, Scope, SearchOut
+from optimizer.outcome import Allowance, Objective, ObjectiveMetric, Outcome, RunnerUp, Scope, SearchOut
 
 
 def runners_up(outcome: Outcome) -> Section:
@@ -37,11 +37,15 @@ def _claim(objective: Objective, search: SearchOut) -> str | None:
     return f"objective {_value(objective.value, objective.metric)} > bound {bound} ({search.solver})"
 
 
-def _value(value: float, metric: str) -> str:
-    """An objective in its unit: dollars per hour, dollars of a job, accelerators."""
-    if metric == "accelerators":
-        return f"{value:,.0f} accelerators"
-    return dollars(value) if metric == "usd" else f"{dollars(value)}/h"
+def _value(value: float, metric: ObjectiveMetric) -> str:
+    """An objective in its unit."""
+    match metric:
+        case ObjectiveMetric.USD_PER_HOUR:
+            return f"{dollars(value)}/h"
+        case ObjectiveMetric.USD:
+            return dollars(value)
+        case ObjectiveMetric.ACCELERATORS:
+            return f"{value:,.0f} accelerators"
 
 
 def _ledger(search: SearchOut) -> str:

@@ -19,7 +19,7 @@ from optimizer.bottleneck.walls import (
     step_shares_at,
 )
 from optimizer.evaluate import FullBatch, full_batch
-from optimizer.outcome import Allowance, Objective, OfflineOut, Padding, Predicted, RunnerUp, WallOut
+from optimizer.outcome import Allowance, Objective, ObjectiveMetric, OfflineOut, Padding, Predicted, RunnerUp, WallOut
 from optimizer.question import POINT_PREDICTION, question_at
 from optimizer.report.design_part import formats_of, layout_of
 from optimizer.search.columns import Column, JobCost
@@ -30,8 +30,6 @@ from requirements_specs.lengths import LengthDistribution
 from requirements_specs.serving import Objective as Goal
 from requirements_specs.serving import ServingSpec
 
-USD = "usd"
-ACCELERATORS = "accelerators"
 BUCKETS = (1, 4, 16)
 # A duration is below its 5th percentile at the first, above its 95th at the second.
 INTERVAL_RISKS = (0.95, 0.05)
@@ -39,11 +37,11 @@ INTERVAL_RISKS = (0.95, 0.05)
 PADDED_LENGTHS = 64
 
 
-def metric_of(spec: ServingSpec) -> str:
+def metric_of(spec: ServingSpec) -> ObjectiveMetric:
     """What the answer to a spec minimises."""
     if spec.workload.offline is None:
-        return "usd_per_hour"
-    return ACCELERATORS if spec.objective is Goal.SMALLEST_FLEET else USD
+        return ObjectiveMetric.USD_PER_HOUR
+    return ObjectiveMetric.ACCELERATORS if spec.objective is Goal.SMALLEST_FLEET else ObjectiveMetric.USD
 
 
 def objective(found: Answer, cost: JobCost) -> Objective:
@@ -52,10 +50,10 @@ def objective(found: Answer, cost: JobCost) -> Objective:
     if fleet is not None:
         fewest = float(found.design.accelerators)
         bound = None if fleet.bound is None else float(fleet.bound)
-        return Objective(metric=ACCELERATORS, value=fewest, bound=bound, analytic_bound=fewest)
+        return Objective(metric=ObjectiveMetric.ACCELERATORS, value=fewest, bound=bound, analytic_bound=fewest)
     bound = None if found.solution.cost.bound is None else found.solution.cost.bound / MICRO_DOLLARS
     usd = cost.usd_micro / MICRO_DOLLARS
-    return Objective(metric=USD, value=usd, bound=bound, analytic_bound=usd)
+    return Objective(metric=ObjectiveMetric.USD, value=usd, bound=bound, analytic_bound=usd)
 
 
 def _run_at(spec: ServingSpec, found: Answer, job: Job, risk: float) -> tuple[FullBatch, JobRun, float]:
