@@ -14,9 +14,9 @@ from requirements_specs.quantity import Dimension
 from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
+from requirements_specs.read_offline import read_offline, read_spot, refuse_job_objective, refuse_traffic_keys
 from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
-from requirements_specs.read_offline import read_offline, read_spot, refuse_job_objective, refuse_traffic_keys
 from requirements_specs.read_slo import read_slo
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import (

@@ -51,11 +51,17 @@ def design(pool: Pool) -> Section:
     )
 
 
-def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
-    """Dollars, what of them stands idle, whose price it is and of which day, and how many machines there are."""
+def price_texts(pool: Pool) -> tuple[str, str]:
+    """How many machines there are, and whose price it is and of which day."""
     owned = pool.available_instances
     stock = "availability unknown" if owned is None else f"{counted(owned, 'machine')} owned"
     dated = f" of {pool.price_date}" if pool.price_date is not None else " without a date" if owned is None else ""
+    return stock, f"{pool.price_kind} price{dated} from {pool.price_source}"
+
+
+def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
+    """Dollars, what of them stands idle, whose price it is and of which day, and how many machines there are."""
+    stock, priced = price_texts(pool)
     return packed(
         "Cost",
         (
@@ -65,7 +71,7 @@ def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
             f"{percent(price.idle_share)} idle: it would carry {request_rate(prediction.highest_rate_per_s)}",
             f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {stock}",
-            f"{pool.price_kind} price{dated} from {pool.price_source}",
+            priced,
         ),
         3,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimizer.deliver.design_sections import counted, layout_text
+from optimizer.deliver.design_sections import counted, layout_text, price_texts
 from optimizer.deliver.figures import dollars, long_duration, percent, request_rate, signed_percent
 from optimizer.deliver.page import Section, listed, packed
 from optimizer.outcome import Allowance, Cost, OfflineOut, Outcome, Pool
@@ -10,16 +10,16 @@ from requirements_specs.serving import Objective, ServingSpec
 
 
 def cost(pool: Pool, price: Cost, job: OfflineOut, spec: ServingSpec) -> Section:
-    """Dollars of the job and per token, and how old the price is."""
-    dated = "undated" if pool.price_date is None else f"of {pool.price_date}"
+    """Dollars of the job and per token, whose price it is, and how many machines there are."""
+    stock, priced = price_texts(pool)
     return packed(
         "Cost",
         (
             f"{dollars(job.usd_per_job)} at risk {spec.risk:g}, {dollars(job.expected_usd_per_job)} expected",
             f"{dollars(price.usd_per_million_tokens)} per M tokens, "
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
-            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h by the second, "
-            f"{pool.price_kind} price {dated}",
+            f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {stock}",
+            priced,
         ),
         2,
     )

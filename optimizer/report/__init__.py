@@ -125,6 +125,7 @@ def _job_done(
         binding_wall=found.binding.wall,
         also_binding=tuple(found.binding.also),
         walls=job_part.wall_utilizations(found, job, cost, snapshot),
+        prices=_prices(spec, space),
         runners_up=tuple(job_part.runner_up(space, column, design) for column in found.runners_up),
         allowances=job_part.allowances(spec, found),
         search=_search(found, space),

@@ -39,7 +39,7 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
         evidence=row.accelerator.evidence.value,
         offer=offer.id,
         price_kind=offer.price_kind.value,
-        price_date=_price_date(offer),
+        price_date=price_date_of(offer),
         price_source=offer.price_source,
         usd_per_hour_per_instance=usd_per_hour(offer.usd_micro_per_hour),
         available_instances=offer.most_instances,
@@ -57,12 +57,13 @@ def pool(space: CandidateSpace, column: Column) -> Pool:
     )
 
 
-def _price_date(offer: Offer) -> str | None:
+def price_date_of(offer: Offer) -> str | None:
+    """The day of an offer's price, ISO; None without one."""
     return None if offer.price_date is None else offer.price_date.isoformat()
 
 
 def _price_label(offer: Offer) -> str:
-    date = "undated" if offer.is_undated else _price_date(offer)
+    date = "undated" if offer.is_undated else price_date_of(offer)
     return offer.price_kind.value if date is None else f"{offer.price_kind} {date}"
 
 
@@ -88,7 +89,7 @@ def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp
         layout=layout_of(space, column.key),
         formats=formats_of(space, column.key),
         price_kind=offer.price_kind.value,
-        price_date=_price_date(offer),
+        price_date=price_date_of(offer),
         price_source=offer.price_source,
         usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
         why_not=why,

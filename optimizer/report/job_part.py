@@ -21,7 +21,7 @@ from optimizer.bottleneck.walls import (
 from optimizer.evaluate import FullBatch, full_batch
 from optimizer.outcome import Allowance, Objective, ObjectiveMetric, OfflineOut, Padding, Predicted, RunnerUp, WallOut
 from optimizer.question import POINT_PREDICTION, question_at
-from optimizer.report.design_part import formats_of, layout_of
+from optimizer.report.design_part import formats_of, layout_of, price_date_of
 from optimizer.search.columns import Column, JobCost
 from optimizer.search.jobs import Job, JobRun, interrupted_run, interruptions_of
 from optimizer.solve import Answer, candidates_of
@@ -186,6 +186,9 @@ def runner_up(space: CandidateSpace, column: Column, design: Column) -> RunnerUp
         instances=column.instances,
         layout=layout_of(space, column.key),
         formats=formats_of(space, column.key),
+        price_kind=offer.price_kind.value,
+        price_date=price_date_of(offer),
+        price_source=offer.price_source,
         usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
         usd_per_job=usd,
         why_not=(

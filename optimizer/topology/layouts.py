@@ -244,7 +244,7 @@ def candidate_space(
                 placements.append((keys[identity], machine_index, replicas, instances, accelerators_per_unit))
 
     table = np.array(placements, dtype=np.int64).reshape(len(placements), 5)
-    known = [ANY_NUMBER if machine.most_instances is None else machine.most_instances for machine in offers_of]
+    known = [ANY_NUMBER if machine.most_instances is None else machine.most_instances for machine, _ in offers_of]
     return CandidateSpace(
         offers=tuple(offers),
         keys=tuple(key_rows),

@@ -78,6 +78,13 @@ def test_a_window_below_the_longest_request_ends_with_3_and_the_floor(run: Run, 
     assert run("solve", str(path)).code == 0
 
 
+def test_the_inverse_of_a_job_is_refused(run: Run) -> None:
+    ran = run("inverse", str(Path(__file__).parents[2] / "examples" / "offline_batch.yaml"))
+    assert ran.code == 2
+    assert "workload.offline" in ran.err
+    assert "request_rate" in ran.err
+
+
 @pytest.mark.parametrize(
     ("key", "least"),
     [
