@@ -28,14 +28,24 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Objective(Result):
-    """What was optimised.
+class ObjectiveMetric(StrEnum):
+    """The unit of an objective.
 
-    `metric`: usd_per_hour or e2e_mean_s, made least, or requests_per_s, made most. `analytic_bound` is the optimum
-    before verification, `verified_by` what confirmed it.
+    Made least: dollars of an hour, dollars of an offline job, accelerators of the smallest fleet, seconds from arrival
+    to last token. Made most: requests per second.
     """
 
-    metric: str = "usd_per_hour"
+    USD_PER_HOUR = "usd_per_hour"
+    USD = "usd"
+    ACCELERATORS = "accelerators"
+    E2E_MEAN_S = "e2e_mean_s"
+    REQUESTS_PER_S = "requests_per_s"
+
+
+class Objective(Result):
+    """What was optimised. `analytic_bound` is the optimum before verification, `verified_by` what confirmed it."""
+
+    metric: ObjectiveMetric = ObjectiveMetric.USD_PER_HOUR
     value: float | None
     bound: float | None
     analytic_bound: float | None
@@ -62,10 +72,13 @@ class Assumed(Result):
 
 
 class Cost(Result):
-    """Cost of the design; each per-million figure divides the whole cost by that kind of token served."""
+    """Cost of the design; each per-million figure divides the whole cost by that kind of token served.
+
+    An offline job costs `usd_per_hour` while it runs, and nothing by the month; its `idle_share` is the drain's.
+    """
 
     usd_per_hour: float
-    usd_per_month: float
+    usd_per_month: float | None
     usd_per_million_input_tokens: float
     usd_per_million_output_tokens: float
     usd_per_million_tokens: float
@@ -138,17 +151,50 @@ class Latency(Result):
 class Predicted(Result):
     """What the design will do at the stated rate, as a point prediction, and at the scenario of the risk.
 
-    `output_tokens_per_s` is served by all replicas together. `utilization` is the rate over the highest rate.
+    `output_tokens_per_s` is served by all replicas together. `utilization` is the rate over the highest rate. A job
+    has no latencies: its requests wait for their turn; its duration at the risk stands beside its window.
     """
 
-    ttft_s: Latency
-    tpot_s: Latency
-    e2e_s: Latency
+    ttft_s: Latency | None
+    tpot_s: Latency | None
+    e2e_s: Latency | None
     at_risk_s: dict[str, float]
     output_tokens_per_s: float
     utilization: float
     memory_bytes_per_accelerator: float
     highest_rate_per_s: float
+
+
+class Padding(Result):
+    """Prompt tokens that a static batch would add by padding, as a share, with prompts sorted into length buckets."""
+
+    buckets: int
+    overhead: float
+
+
+class OfflineOut(Result):
+    """An offline job: what it asks for, how long it takes and what it costs.
+
+    `duration_s`, `drain_s` and `usd_per_job` are at the risk's scenario, the `expected_` ones point predictions;
+    `duration_interval_s` is the central 90 % interval, its end null where the longest request no longer fits.
+    `interruptions` is the expected number over all instances. `padding` and `longest_output_overhead` are of engines
+    that run static batches; those of this answer batch continuously and pad nothing.
+    """
+
+    requests: int
+    window_s: float
+    duration_s: float
+    drain_s: float
+    expected_duration_s: float
+    duration_interval_s: tuple[float, float | None]
+    expected_requests_per_s: float
+    expected_tokens_per_s: float
+    sequences_per_replica: float
+    interruptions: float
+    usd_per_job: float
+    expected_usd_per_job: float
+    padding: tuple[Padding, ...]
+    longest_output_overhead: float
 
 
 class WallOut(Result):
@@ -301,10 +347,11 @@ class Alternative(Choice):
     """The best of the designs with one part, layout and choice of formats, and what it lacks.
 
     `value` is of the objective's metric. The figures are null unless alternatives are asked for; latencies are point
-    predictions.
+    predictions. `usd_per_job` is null unless there is an offline job.
     """
 
     value: float
+    usd_per_job: float | None = None
     why_not: str
     ttft_p99_s: float | None
     tpot_p99_s: float | None
@@ -340,10 +387,12 @@ class FrontierOut(Result):
 
 
 class Allowance(Result):
-    """What the answer would cost if the spec allowed more, or asked for less certainty."""
+    """What the answer would cost if the spec allowed more, or asked for less certainty; of a job, its fleet too."""
 
     change: str
     usd_per_hour: float | None
+    usd_per_job: float | None = None
+    accelerators: int | None = None
 
 
 class PriceFileOut(Result):
@@ -376,6 +425,7 @@ class Outcome(Result):
     cost: Cost | None
     design: Design | None
     predicted: Predicted | None
+    offline: OfflineOut | None = None
     binding_wall: str | None
     also_binding: tuple[str, ...] = ()
     walls: tuple[WallOut, ...]

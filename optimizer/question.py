@@ -20,6 +20,7 @@ from optimizer.evaluate import Physics, Question, prepare
 from optimizer.inventory import admitted_offers
 from optimizer.search.aims import Aim, Fastest, MostRequests
 from optimizer.search.bounds import Demand
+from optimizer.search.jobs import Job
 from optimizer.topology.format_choices import format_choices
 from optimizer.topology.layouts import CandidateSpace, candidate_space
 from optimizer.traffic.workload_bins import bin_workload
@@ -40,7 +41,7 @@ STEP_DEVIATION = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that the search needs, for one specification.
+    """Everything that the search needs, for one specification; where there is a job, it is met and not the demand.
 
     aim: what is sought within the caps; None: the least cost.
     """
@@ -50,6 +51,7 @@ class Problem:
     question: Question
     demand: Demand
     aim: Aim | None = None
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
         estimated_parts=spec.inventory.estimated_parts,
         undated=spec.inventory.undated,
         admitted_parts=frozenset(spec.inventory.custom_accelerators),
+        tiers_differ=spec.inventory.spot is not None,
     )
     if not space.keys:
         return Nothing(space)
@@ -102,7 +105,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
         ]
     )
     physics = prepare(replicas, bin_workload(spec.workload), deviation)
-    return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec), aim_of(spec))
+    return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec), aim_of(spec), job_of(spec))
 
 
 def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:
@@ -118,7 +121,12 @@ def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:
 
 
 def question_at(spec: ServingSpec, risk: float) -> Question:
-    """The limits of a spec at a risk: every limit must hold with probability 1 − risk."""
+    """The limits of a spec at a risk: every limit must hold with probability 1 − risk.
+
+    A job fills its replicas; the load cap is of arrivals.
+    """
+    if spec.workload.offline is not None:
+        return Question((), 1.0, NormalDist().inv_cdf(1.0 - risk))
     return Question(spec.slo, spec.availability.load_cap, NormalDist().inv_cdf(1.0 - risk))
 
 
@@ -169,21 +177,46 @@ def moved_limit(spec: ServingSpec, named: str | None) -> tuple[Metric, Statistic
     return spec.slo[0].metric, spec.slo[0].statistic
 
 
+def job_of(spec: ServingSpec) -> Job | None:
+    """The offline job of a spec; a budget per million output tokens is a budget of the whole job."""
+    job = spec.workload.offline
+    if job is None:
+        return None
+    spot = spec.inventory.spot
+    most = spec.budget.usd_per_million_output_tokens
+    if most is not None:
+        # dollars per million tokens are micro-dollars per token
+        tokens = Decimal(job.requests) * Decimal(str(spec.workload.output_tokens.mean))
+        most_usd_micro: int | None = int(Decimal(str(most)) * tokens)
+    else:
+        most_usd_micro = None
+    return Job(
+        requests=job.requests,
+        window_s=job.window_s,
+        interruptions_per_s=0.0 if spot is None else spot.interruptions_per_hour / SECONDS_PER_HOUR,
+        restart_s=0.0 if spot is None else spot.restart_s,
+        most_accelerators=spec.inventory.max_accelerators,
+        most_usd_micro_per_hour=spec.budget.usd_micro_per_hour,
+        most_usd_micro=most_usd_micro,
+        smallest_fleet=spec.objective is Objective.SMALLEST_FLEET,
+    )
+
+
 def without_caps(demand: Demand) -> Demand:
     """The same demand without budget or accelerator cap."""
     return replace(demand, most_accelerators=None, most_usd_micro_per_hour=None)
 
 
-def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int) -> tuple[ServingSpec, Snapshot] | None:
-    """The spec with estimated parts and undated prices allowed, and the offers below a price that this adds.
+def more_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: int | None) -> tuple[ServingSpec, Snapshot] | None:
+    """The spec with estimated parts and undated prices allowed, and the offers that this adds; None if it adds none.
 
-    None if it adds none.
+    usd_micro: an hourly price below which offers count; None: at any, as a dear part may end a job sooner.
     """
     inventory = spec.inventory
     added = tuple(
         offer
         for offer in admitted_offers(inventory, snapshot)
-        if offer.usd_micro_per_hour < usd_micro
+        if (usd_micro is None or offer.usd_micro_per_hour < usd_micro)
         and (
             (offer.is_undated and not inventory.undated)
             or (

@@ -11,6 +11,7 @@ import numpy as np
 from catalog.read import Snapshot
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
+from optimizer.bottleneck.job_walls import impossible_job, job_binding
 from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Question, meets
@@ -22,6 +23,8 @@ from optimizer.search.columns import Column, candidates_of, exact_columns, tie_k
 from optimizer.search.count_model import CountSolution, Solver, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import SolveResult
+from optimizer.search.job_search import job_columns, search_job
+from optimizer.search.jobs import Job, job_run
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
@@ -68,7 +71,8 @@ class Answer:
     next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
     problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
     point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts and undated prices;
-    None where that finds nothing cheaper. Both are None unless cost is the objective.
+    None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
+    these terms are point_column and allowed_column.
     """
 
     problem: Problem
@@ -82,6 +86,8 @@ class Answer:
     binding: Binding
     point_usd_micro: int | None
     allowed_usd_micro: int | None
+    point_column: Column | None = None
+    allowed_column: Column | None = None
     frontier: Frontier | None = None
 
 
@@ -130,6 +136,8 @@ def search(
         VerificationError: CP-SAT and the bound-and-refine list disagree, or the design fails its re-evaluation.
 
     """
+    if problem.job is not None:
+        return _search_job(problem, problem.job, distinct_designs, solver)
     space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
     if problem.aim is None:
         refinement = refine(space, physics, question, demand, distinct_designs, near)
@@ -167,6 +175,8 @@ def answer(
     found = search(problem, DESIGNS_REPORTED if more is None else 1 + more, solver, near=more is not None)
     if isinstance(found, Refinement):
         return replace(_no_answer(problem, found), frontier=frontier)
+    if problem.job is not None:
+        return _job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
     problem = replace(problem, demand=_carried(problem, design))
     return Answer(
@@ -183,6 +193,81 @@ def answer(
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
     )
+
+
+def _search_job(problem: Problem, job: Job, distinct_designs: int, solver: Solver) -> Found | Refinement:
+    """As `search`, for an offline job."""
+    space = problem.space
+    searched, refinement = search_job(space, problem.physics, problem.question, job, distinct_designs)
+    columns = job_columns(space, refinement, job)
+    if not columns:
+        return refinement
+    solution = solve_counts(space, columns, searched.most_accelerators, solver)
+    if isinstance(solution, SolveResult) or solution.column != 0:
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+    found = Found(columns, solution, refinement)
+    if job_seconds_of(problem, job, found.design) > job.window_s:
+        raise VerificationError(f"the returned design misses the window: {tie_key(space, found.design)}")
+    return found
+
+
+def job_seconds_of(problem: Problem, job: Job, column: Column) -> float:
+    """Duration of a job on a column's own units and engine limits, evaluated alone."""
+    run = job_run(
+        problem.space,
+        problem.physics,
+        problem.question,
+        job,
+        np.array([column.placement]),
+        np.array([float(column.token_budget)]),
+        np.array([float(column.max_num_seqs)]),
+    )
+    return float(run.seconds(job, np.array([[column.replicas]]))[0, 0])
+
+
+def _job_answer(
+    spec: ServingSpec, snapshot: Snapshot, problem: Problem, job: Job, found: Found, alternatives: int | None
+) -> Answer:
+    at_point = replace(problem, question=question_at(spec, POINT_PREDICTION))
+    return Answer(
+        problem=problem,
+        columns=found.columns,
+        design=found.design,
+        alternatives=_job_alternatives(problem, found.columns, alternatives),
+        near=None,
+        solution=found.solution,
+        ledger=count_rows(problem.space, found.refinement, found.columns),
+        refined=refined_rows(found.refinement),
+        binding=job_binding(problem.space, problem.physics, problem.question, job, found.design),
+        point_usd_micro=None,
+        allowed_usd_micro=None,
+        point_column=_best_job_column(at_point, job),
+        allowed_column=_job_if_more_is_allowed(spec, snapshot, job, found.design),
+    )
+
+
+def _job_alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:
+    """The next distinct designs of a job, which have no latency figures."""
+    count = DESIGNS_REPORTED - 1 if asked is None else asked
+    losers = distinct_designs(problem.space, columns)[1 : 1 + count]
+    return tuple(Alternative(column, problem.demand, None) for column in losers)
+
+
+def _best_job_column(problem: Problem, job: Job) -> Column | None:
+    """The best design for a job, without the solver."""
+    _, refinement = search_job(problem.space, problem.physics, problem.question, job, 1)
+    return next(iter(job_columns(problem.space, refinement, job)), None)
+
+
+def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, design: Column) -> Column | None:
+    """The design with estimated parts and undated prices allowed, where that is better."""
+    wider = more_allowed(spec, snapshot, None)
+    problem = None if wider is None else pose(*wider)
+    if problem is None or isinstance(problem, Nothing):
+        return None
+    if job.smallest_fleet:
+        return _best_job_column(problem, replace(job, most_accelerators=design.accelerators - 1))
+    return _best_job_column(problem, replace(job, most_usd_micro=design.cost_usd_micro - 1))
 
 
 def rate_of(demand: Demand, column: Column) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -271,6 +356,11 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
     space, physics = problem.space, problem.physics
     ledger = count_rows(space, refinement, ())
     refined = refined_rows(refinement)
+    if problem.job is not None:
+        impossible = impossible_job(space, physics, problem.question, problem.job)
+        uncapped_job = replace(problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
+        best = None if impossible is not None else _best_job_column(problem, uncapped_job)
+        return NoAnswer(problem, ledger, refined, impossible, best)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import date as Date  # noqa: N812 - `date` is a converter here
 from enum import StrEnum
+from fractions import Fraction
+from math import ceil
 from typing import TypeVar
 
 from requirements_specs.errors import QuantityError, ValueProblem
@@ -15,6 +17,7 @@ from requirements_specs.section import NOT_IN_THIS_VERSION
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+MOST_REQUESTS = 10**12
 _LONGEST_NAME = 200
 
 
@@ -84,6 +87,25 @@ def whole_number(least: int, most: int = 999_999_999) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def request_count(text: str) -> int:
+    """Return a number of requests: `2000000`, `2,000,000`, `2 M`, with or without the noun."""
+    allowed = "a whole number of requests such as 2,000,000 or 2 M"
+    noun = re.sub(r"\s*\brequests?$", "", text)
+    try:
+        count = Fraction(parse_quantity(f"{noun} tokens", Dimension.TOKENS))
+    except QuantityError:
+        raise ValueProblem("not a number of requests", read=text, allowed=allowed) from None
+    if count < 1 or count > MOST_REQUESTS or count.denominator != 1:
+        what = "a request is done whole" if count > 0 else "must be positive"
+        raise ValueProblem(what, read=text, allowed=f"{allowed}, at most {MOST_REQUESTS:,}", fix=_whole(count))
+    return int(count)
+
+
+def _whole(count: Fraction) -> str | None:
+    """The nearest number of requests that there can be; None for less than none."""
+    return f"{min(ceil(count), MOST_REQUESTS):,}" if count > 0 else None
 
 
 def truth(text: str) -> bool:

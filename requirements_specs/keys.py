@@ -25,7 +25,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "pools",
         "availability",
     ),
-    "workload": ("request_rate", "prompt_tokens", "output_tokens", "prefix_cache_hit", "peak_factor"),
+    "workload": ("request_rate", "offline", "prompt_tokens", "output_tokens", "prefix_cache_hit", "peak_factor"),
+    "workload.offline": ("requests", "window"),
     "slo": (*(metric.value for metric in Metric), *PERCENTILES),
     "budget": tuple(metric.value for metric in BudgetMetric),
     "inventory": (
@@ -41,7 +42,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "owned",
         "prices",
         "discounts",
+        "spot",
     ),
+    "inventory.spot": ("interruptions_per_hour", "restart"),
     "formats": ("weights", "activations", "kv"),
     "layout": ("tp", "pp", "ep", "dp_attention", "accelerators_per_replica"),
     "availability": ("spare_replicas", "load_cap"),
@@ -49,7 +52,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """Keys of each section, by the section's path; `""` is the top."""
 
 PLANNED: Mapping[str, str] = {
-    "workload.offline": "online traffic, by workload.request_rate",
     "workload.trace": "workload.request_rate, prompt_tokens and output_tokens in numbers",
     "workload.arrivals": "Poisson arrivals, which need no key; workload.peak_factor for a peak",
     "availability.zones": "availability.spare_replicas",

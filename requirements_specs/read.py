@@ -15,6 +15,7 @@ from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_caps import refuse_uncapped
 from requirements_specs.read_choice import read_choice
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
+from requirements_specs.read_offline import read_offline, read_spot, refuse_objective, refuse_traffic_keys
 from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
 from requirements_specs.read_slo import read_slo
@@ -94,14 +95,22 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     if engines is None:
         engines = ("vllm",)
         findings.assume("engines", "vllm", "no engine is given")
-    workload = _read_workload(top.section("workload"), findings, objective)
-    slo = read_slo(top.optional_section("slo"), findings)
+    traffic = top.section("workload")
+    job = traffic is not None and "offline" in traffic
+    workload = _read_workload(traffic, findings, objective)
+    if job:
+        refuse_traffic_keys(top, findings)
+        findings.assume("billing", "by the second", "instances are paid from the start of the job to its end")
+        findings.assume("start", "replicas ready", "the window begins once the weights are loaded")
+    refuse_objective(top, objective, findings, job=job)
+    slo = () if job else read_slo(top.optional_section("slo"), findings)
     budget = _read_budget(top.optional_section("budget"))
-    inventory = _read_inventory(top, findings, names)
+    inventory = _read_inventory(top, findings, names, job=job)
     formats = _read_formats(top.optional_section("formats"), findings, names)
     layout = _read_layout(top.optional_section("layout"))
-    availability = _read_availability(top.optional_section("availability"), findings)
-    if objective.needs_cap:
+    reserve = top.optional_section("availability")
+    availability = Availability() if job else _read_availability(reserve, findings)
+    if objective.needs_cap and not job:
         refuse_uncapped(top, objective, budget, inventory)
     if findings.problems or model is None or workload is None:
         return None
@@ -126,11 +135,11 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
 def _read_workload(section: Section | None, findings: Findings, objective: Objective) -> Workload | None:
     if section is None:
         return None
-    if objective is not Objective.MOST_REQUESTS:
-        section.require(request_rate="10 req/s")
+    rate_is_sought = objective is Objective.MOST_REQUESTS
+    job = read_offline(section, findings, rate_is_sought=rate_is_sought)
     section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
     rate = section.value("request_rate", convert.request_rate)
-    if objective is Objective.MOST_REQUESTS and "request_rate" not in section:
+    if rate_is_sought and "request_rate" not in section:
         rate = LEAST_REQUEST_RATE_PER_S
         findings.assume("workload.request_rate", "none", "any rate will do where the highest is sought")
     prompt = read_lengths(section, "workload", "prompt_tokens", findings)
@@ -139,17 +148,29 @@ def _read_workload(section: Section | None, findings: Findings, objective: Objec
     if hit is None:
         hit = 0.0
         findings.assume("workload.prefix_cache_hit", "0", "no prompt shares a cached prefix")
+    peak = 1.0 if "offline" in section else _read_peak(section, findings)
+    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
+    if job is not None:
+        rate = job.requests / job.window_s
+    if rate is None or prompt is None or output is None:
+        return None
+    return Workload(
+        request_rate_per_s=rate,
+        prompt_tokens=prompt,
+        output_tokens=output,
+        prefix_cache_hit=hit,
+        peak_factor=peak,
+        offline=job,
+    )
+
+
+def _read_peak(section: Section, findings: Findings) -> float:
     peak = section.value("peak_factor", convert.factor(at_least=1.0, at_most=_HIGHEST_PEAK))
     if peak is None:
         peak = 1.0
         findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
     findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
-    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
-    if rate is None or prompt is None or output is None:
-        return None
-    return Workload(
-        request_rate_per_s=rate, prompt_tokens=prompt, output_tokens=output, prefix_cache_hit=hit, peak_factor=peak
-    )
+    return peak
 
 
 def _read_budget(section: Section) -> Budget:
@@ -163,7 +184,7 @@ def _read_budget(section: Section) -> Budget:
     )
 
 
-def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inventory:
+def _read_inventory(top: Section, findings: Findings, names: KnownNames, *, job: bool) -> Inventory:
     section = top.optional_section("inventory")
     if "inventory" in top and section.is_empty:
         findings.refuse(
@@ -204,6 +225,7 @@ def _read_inventory(top: Section, findings: Findings, names: KnownNames) -> Inve
         owned=owned,
         prices=read_prices(section, findings, names),
         discounts=read_discounts(section, findings, names),
+        spot=read_spot(section, job=job, tiers=tiers, findings=findings),
     )
 
 

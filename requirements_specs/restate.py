@@ -30,7 +30,11 @@ def _model(spec: ServingSpec) -> str:
 
 def _traffic(spec: ServingSpec) -> str:
     workload = spec.workload
-    text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
+    job = workload.offline
+    if job is not None:
+        text = f"{job.requests:,} requests in {format_quantity(job.window_s, Dimension.TIME)}"
+    else:
+        text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
     if spec.objective is Objective.FASTEST:
         text = f"fastest at {text}"
     elif spec.objective is Objective.MOST_REQUESTS:
@@ -59,6 +63,8 @@ def _limits(spec: ServingSpec) -> str:
     limits = [
         f"{limit.metric} {limit.statistic} ≤ {format_quantity(limit.limit_s, Dimension.TIME)}" for limit in spec.slo
     ]
+    if spec.workload.offline is not None:
+        return "as few accelerators as can be" if spec.objective is Objective.SMALLEST_FLEET else "as cheap as can be"
     return "; ".join(limits) or "no latency limit"
 
 
@@ -88,6 +94,9 @@ def _inventory(inventory: Inventory) -> str:
     ]
     if inventory.max_accelerators is not None:
         parts.append(f"at most {inventory.max_accelerators:,} accelerators")
+    if inventory.spot is not None:
+        restart = format_quantity(inventory.spot.restart_s, Dimension.TIME)
+        parts.append(f"spot taken back {inventory.spot.interruptions_per_hour:g} times an hour, back in {restart}")
     if inventory.estimated_parts:
         parts.append("estimated parts allowed")
     if inventory.undated:

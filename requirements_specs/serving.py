@@ -23,6 +23,7 @@ class Objective(StrEnum):
     CHEAPEST = "cheapest"
     FASTEST = "fastest"
     MOST_REQUESTS = "most_requests"
+    SMALLEST_FLEET = "smallest_fleet"
 
     @property
     def needs_cap(self) -> bool:
@@ -64,13 +65,21 @@ class Budget(Frozen):
         )
 
 
+class Spot(Frozen):
+    """How often the provider takes a spot instance back, and how long its replicas then need to serve again."""
+
+    interruptions_per_hour: float = Field(ge=0)
+    restart_s: float = Field(ge=0)
+
+
 class Inventory(Frozen):
     """What may be rented; None: everything that the catalog holds.
 
     `accelerators` are part ids, `exclude_offers` offer ids. `custom_accelerators` are the ids of the parts that the
     spec brings, which are admitted beside those of the catalog. `estimated_parts` allows other parts without measured
     step times, `undated` offers without a price date. `owned` machines stand beside what is rented, whatever providers,
-    regions and tiers say; `prices` and `discounts` are the user's own.
+    regions and tiers say; `prices` and `discounts` are the user's own. `spot` is how spot instances are interrupted
+    during an offline job.
     """
 
     providers: Names | None = None
@@ -85,6 +94,7 @@ class Inventory(Frozen):
     owned: tuple[OwnedMachines, ...] = ()
     prices: PriceFile | None = None
     discounts: tuple[Discount, ...] = ()
+    spot: Spot | None = None
 
 
 class Formats(Frozen):

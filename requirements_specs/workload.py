@@ -1,6 +1,9 @@
 """What arrives: how many requests, how long they are, and how much of a prompt is already cached."""
 
-from pydantic import Field
+from math import isclose
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import Frozen
@@ -9,12 +12,20 @@ LEAST_REQUEST_RATE_PER_S = 1e-6
 """The rate that is taken where the highest is sought and no least rate is given: one request in twelve days."""
 
 
-class Workload(Frozen):
-    """Independent requests with Poisson arrivals.
+class Offline(Frozen):
+    """A job: all requests wait at the start, and the last must be done when the window ends."""
 
-    `request_rate_per_s` is the mean rate, the least one where the objective is most requests; the design is sized for
-    `peak_factor` times it. `prefix_cache_hit` is the share of prompt tokens whose keys and values are found in the
-    prefix cache. Prompt and output lengths are independent of each other.
+    requests: int = Field(ge=1)
+    window_s: float = Field(gt=0)
+
+
+class Workload(Frozen):
+    """Independent requests: with Poisson arrivals, or with `offline` all there at the start.
+
+    `request_rate_per_s` is the mean rate, the least one where the objective is most requests; with `offline` the one
+    that the window asks for: requests over seconds. The design is sized for `peak_factor` times it. `prefix_cache_hit`
+    is the share of prompt tokens whose keys and values are found in the prefix cache. Prompt and output lengths are
+    independent of each other.
     """
 
     request_rate_per_s: float = Field(gt=0)
@@ -22,6 +33,14 @@ class Workload(Frozen):
     output_tokens: LengthDistribution
     prefix_cache_hit: float = Field(default=0.0, ge=0, lt=1)
     peak_factor: float = Field(default=1.0, ge=1)
+    offline: Offline | None = None
+
+    @model_validator(mode="after")
+    def _rate_of_the_window(self) -> Self:
+        job = self.offline
+        if job is not None and not isclose(self.request_rate_per_s, job.requests / job.window_s):
+            raise ValueError("the rate of an offline workload is its requests over its window")
+        return self
 
     @property
     def peak_request_rate_per_s(self) -> float:

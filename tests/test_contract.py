@@ -45,6 +45,11 @@ def impossible() -> dict[str, Any]:
     return answered("infeasible_tpot.yaml")
 
 
+@pytest.fixture(scope="module")
+def batch() -> dict[str, Any]:
+    return answered("offline_batch.yaml")
+
+
 def test_every_key_of_the_contract_is_there(chat: dict[str, Any]) -> None:
     assert chat.keys() >= KEYS
     assert chat["objective"].keys() >= {"metric", "value", "bound", "analytic_bound", "verified_by"}
@@ -101,6 +106,36 @@ def test_the_hardware_that_is_just_enough_is_no_better_than_the_part(chat: dict[
     for number, least in hardware["alone"].items():
         assert 0.0 < least <= hardware["part"][number]
     assert hardware["joint"] == []
+
+
+def test_an_offline_job_has_the_same_keys_and_an_offline_part(chat: dict[str, Any], batch: dict[str, Any]) -> None:
+    assert batch.keys() == chat.keys()
+    assert chat["offline"] is None
+    assert batch["cost"].keys() == chat["cost"].keys()
+    assert batch["predicted"].keys() == chat["predicted"].keys()
+    assert batch["predicted"]["ttft_s"] is batch["predicted"]["tpot_s"] is batch["predicted"]["e2e_s"] is None
+    assert batch["cost"]["usd_per_month"] is None
+    job = batch["offline"]
+    assert job.keys() == {
+        "requests", "window_s", "duration_s", "drain_s", "expected_duration_s", "duration_interval_s",
+        "expected_requests_per_s", "expected_tokens_per_s", "sequences_per_replica", "interruptions", "usd_per_job",
+        "expected_usd_per_job", "padding", "longest_output_overhead",
+    }  # fmt: skip
+    assert (job["requests"], job["window_s"]) == (5_000_000, 43_200.0)
+    assert job["drain_s"] < job["duration_s"] == batch["predicted"]["at_risk_s"]["workload.offline.window"] <= 43_200.0
+    low, high = job["duration_interval_s"]
+    assert low < job["expected_duration_s"] < job["duration_s"] < high
+    assert (
+        job["expected_usd_per_job"] < job["usd_per_job"] == batch["objective"]["value"] == batch["objective"]["bound"]
+    )
+    assert batch["objective"]["metric"] == "usd"
+    assert job["usd_per_job"] == pytest.approx(batch["cost"]["usd_per_hour"] * job["duration_s"] / 3600, abs=2e-6)
+    millions = 5_000_000 * 150 / 1e6
+    assert batch["cost"]["usd_per_million_output_tokens"] == pytest.approx(job["usd_per_job"] / millions)
+    assert batch["cost"]["idle_share"] == pytest.approx(1.0 - batch["predicted"]["utilization"])
+    overheads = [each["overhead"] for each in job["padding"]]
+    assert overheads == sorted(overheads, reverse=True)
+    assert batch["search"]["candidates"] == sum(batch["search"][name] for name in LEDGER)
 
 
 def test_two_runs_give_the_same_bytes(chat: dict[str, Any]) -> None:

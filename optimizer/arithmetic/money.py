@@ -29,6 +29,16 @@ def usd_per_million_tokens(usd_micro_per_hour: int, tokens_per_s: float) -> floa
     return usd_micro_per_hour / MICRO_DOLLARS / (tokens_per_s * SECONDS_PER_HOUR) * TOKENS_PER_UNIT
 
 
+def usd_per_million_tokens_of_job(usd_micro: int, tokens: float) -> float:
+    """Dollars per million tokens when the cost of a whole job is divided by its tokens of one kind.
+
+    Raises ValueError if there are none.
+    """
+    if tokens <= 0:
+        raise ValueError(f"a cost per token needs tokens, not {tokens}")
+    return usd_micro / MICRO_DOLLARS / tokens * TOKENS_PER_UNIT
+
+
 def idle_share(request_rate_per_s: float, capacity_per_s: float) -> float:
     """Share of the rented capacity that the load does not use: 1 − rate/capacity.
 

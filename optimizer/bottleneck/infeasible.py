@@ -42,11 +42,9 @@ def impossible_at_any_rate(space: CandidateSpace, physics: Physics, question: Qu
     """The wall that even one request at a time cannot pass; None if some candidate carries one request at a time."""
     keys = np.arange(len(space.keys))
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
-    groups = physics.step_times.dp_attention.astype(np.float64)
-    needed = longest_needs(physics.bins, physics.step_times.kv_block_tokens, groups)
-    fits = kv_tokens >= needed
+    fits = kv_tokens >= _longest_needs(physics)
     if not fits.any():
-        return _too_small(space, physics, needed, question)
+        return too_small(space, physics, question)
 
     fitting = keys[fits]
     candidates = _alone(physics, fitting)
@@ -73,12 +71,18 @@ def _alone(physics: Physics, keys: NDArray[np.int64]) -> Candidates:
     return tabulate(physics, keys, np.full(len(keys), TOKEN_BUDGETS[-1]), np.full(len(keys), MAX_NUM_SEQS[-1]))
 
 
-def _too_small(space: CandidateSpace, physics: Physics, needed: Floats, question: Question) -> Impossible:
+def _longest_needs(physics: Physics) -> Floats:
+    """KV cache of a pipeline, in tokens, that the longest request needs, (K,)."""
+    groups = physics.step_times.dp_attention.astype(np.float64)
+    return longest_needs(physics.bins, physics.step_times.kv_block_tokens, groups)
+
+
+def too_small(space: CandidateSpace, physics: Physics, question: Question) -> Impossible:
     """Memory capacity: what one accelerator would need for its weights, overhead and one longest request.
 
-    The scenario keeps a share of the KV cache back; that share is needed too. `needed` (K,) is of one pipeline.
+    The scenario keeps a share of the KV cache back; that share is needed too.
     """
-    step_times = physics.step_times
+    step_times, needed = physics.step_times, _longest_needs(physics)
     memory = step_times.memory
     kept = 1.0 - KV_SHARE_PER_DEVIATION * question.deviations
     # in proportion to the room: a token of the cache takes what the cache has per token, where there is a cache

@@ -59,13 +59,17 @@ class StepShares:
 
 def step_shares(physics: Physics, column: Column, state: State) -> StepShares:
     """Shares at the operating point of a design (`state` of one candidate), prefill spread over the steps."""
+    return step_shares_at(physics, column, float(state.point.sequences[0]))
+
+
+def step_shares_at(physics: Physics, column: Column, sequences: float) -> StepShares:
+    """Shares of the step of a design beside a number of decoding sequences in a pipeline."""
     bandwidth, network, compute = 1, 2, 3
     rows = np.full((5, len(RESOURCES)), BOUNDLESS)
     rows[0] = 1.0
     for row, resource in enumerate((bandwidth, network, compute), start=1):
         rows[row, resource] = 1.0
     copies = with_resources(physics, column.key, rows, column.token_budget, MAX_NUM_SEQS[-1])
-    sequences = float(state.point.sequences[0])
     steps = [float(np.interp(sequences, SEQUENCES, table)) for table in copies.physics.tables.fluid_s]
     whole, fixed = steps[0], steps[4]
     only = [(step - fixed) / whole for step in steps[1:4]]
@@ -74,9 +78,13 @@ def step_shares(physics: Physics, column: Column, state: State) -> StepShares:
 
 def memory_in_use(candidates: Candidates, state: State, row: int) -> tuple[float, float]:
     """Bytes of one accelerator that the design needs, and that the part has; weights, overhead and needed KV cache."""
-    physics, key = candidates.physics, int(candidates.keys[row])
-    memory = physics.step_times.memory
     filled = float(state.kv_tokens_needed[row] / state.kv_tokens[row])
+    return memory_filled(candidates.physics, int(candidates.keys[row]), filled)
+
+
+def memory_filled(physics: Physics, key: int, filled: float) -> tuple[float, float]:
+    """Bytes of one accelerator in use, and that the part has, when a share of its KV cache is filled."""
+    memory = physics.step_times.memory
     fixed = float(memory.weights[key] + memory.overhead[key])
     used = fixed + filled * float(memory.kv_cache[key])
     return used, fixed + float(memory.kv_cache[key] + memory.unused[key])

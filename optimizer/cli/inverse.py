@@ -39,6 +39,11 @@ def inverse(
         from optimizer.solve import Answer, answer
 
         spec, snapshot = read_question(spec_file, load())
+        if spec.workload.offline is not None:
+            raise QuestionError(
+                f"{spec_file}: workload.offline: the hardware that is just enough is sought for requests that arrive; "
+                "state workload.request_rate, or `roofplan solve` for the wall of a job"
+            )
         try:
             found = answer(spec, snapshot, solver.solve)
         except QuestionError as error:

@@ -14,12 +14,23 @@ from optimizer.deliver import (
     design_sections,
     infeasible_sections,
     inverse_sections,
+    job_sections,
     proof_sections,
     wall_sections,
 )
-from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, duration, request_rate
+from optimizer.deliver.figures import dollars, duration, long_duration, request_rate
 from optimizer.deliver.page import PAGE_LINES, PAGE_WIDTH, Section, height, labelled, packed, page
-from optimizer.outcome import Assumed, Cost, Design, Objective, Outcome, Predicted, Status
+from optimizer.outcome import (
+    Assumed,
+    Cost,
+    Design,
+    Objective,
+    ObjectiveMetric,
+    OfflineOut,
+    Outcome,
+    Predicted,
+    Status,
+)
 from requirements_specs.restate import budget_texts, restate
 from requirements_specs.serving import Objective as Sought
 from requirements_specs.serving import ServingSpec
@@ -56,6 +67,8 @@ def render(outcome: Outcome, spec: ServingSpec, source_name: str, next_command: 
     `next_command` stands in its last line where the specification has no path yet.
     """
     following = next_command or f"roofplan solve {quote(source_name)} --json"
+    if outcome.design is not None and outcome.cost is not None and outcome.offline is not None:
+        return _job_found(outcome, outcome.design, outcome.cost, outcome.offline, spec, following)
     if outcome.design is not None and outcome.cost is not None and outcome.predicted is not None:
         report = _found(outcome, outcome.design, outcome.cost, outcome.predicted, spec, following)
     else:
@@ -96,9 +109,9 @@ def _found(
 
 def _reached(objective: Objective) -> tuple[str, ...]:
     """What the objective reached, where that is not the cost."""
-    if objective.value is not None and objective.metric == E2E_MEAN_S:
+    if objective.value is not None and objective.metric is ObjectiveMetric.E2E_MEAN_S:
         return (f"mean e2e {duration(objective.value)}",)
-    if objective.value is not None and objective.metric == REQUESTS_PER_S:
+    if objective.value is not None and objective.metric is ObjectiveMetric.REQUESTS_PER_S:
         return (request_rate(objective.value),)
     return ()
 
@@ -110,6 +123,29 @@ def _superlative(spec: ServingSpec) -> str:
     accelerators = spec.inventory.max_accelerators
     caps = [*budget_texts(spec.budget), *([] if accelerators is None else [f"{accelerators:,} accelerators"])]
     return f"proved {_SUPERLATIVES[spec.objective]}{_WITHIN}{' and '.join(caps)}"
+
+
+def _job_found(
+    outcome: Outcome, design: Design, cost: Cost, job: OfflineOut, spec: ServingSpec, following: str
+) -> Text:
+    pool = design.pools[0]
+    best = "smallest fleet" if spec.objective is Sought.SMALLEST_FLEET else "cheapest"
+    proved = (f"proved {best}", "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    took = f"{dollars(job.usd_per_job)} in {long_duration(job.duration_s)}"
+    verdict = Text.assemble((design_sections.machines_text(pool), "bold"), " · ", (took, "bold"), " · ", proved)
+    answer = (
+        (design_sections.design(pool), job_sections.cost(pool, cost, job, spec)),
+        (job_sections.predicted(job, spec), job_sections.padding(pool, job)),
+        (wall_sections.walls(outcome), wall_sections.binds(outcome)),
+        (
+            job_sections.next_best(outcome, spec),
+            proof_sections.proof(outcome),
+            job_sections.allowances(outcome),
+            proof_sections.warnings(outcome),
+            _next(following),
+        ),
+    )
+    return page(verdict, (_question(outcome, spec, answer), *answer))
 
 
 def _not_found(outcome: Outcome, spec: ServingSpec, following: str) -> Text:

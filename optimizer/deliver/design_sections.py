@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from optimizer.deliver.figures import E2E_MEAN_S, dollars, duration, percent, request_rate
+from optimizer.deliver.figures import dollars, duration, percent, request_rate
 from optimizer.deliver.page import Section, packed
-from optimizer.outcome import Cost, Latency, LayoutOut, Objective, Pool, Predicted
+from optimizer.outcome import Cost, Latency, LayoutOut, Objective, ObjectiveMetric, Pool, Predicted
 from requirements_specs.requirement import LatencyLimit, Metric
 from requirements_specs.serving import ServingSpec
 
@@ -51,20 +51,27 @@ def design(pool: Pool) -> Section:
     )
 
 
-def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
-    """Dollars, what of them stands idle, whose price it is and of which day, and how many machines there are."""
+def price_texts(pool: Pool) -> tuple[str, str]:
+    """How many machines there are, and whose price it is and of which day."""
     owned = pool.available_instances
     stock = "availability unknown" if owned is None else f"{counted(owned, 'machine')} owned"
     dated = f" of {pool.price_date}" if pool.price_date is not None else " without a date" if owned is None else ""
+    return stock, f"{pool.price_kind} price{dated} from {pool.price_source}"
+
+
+def cost(pool: Pool, price: Cost, prediction: Predicted) -> Section:
+    """Dollars, what of them stands idle, whose price it is and of which day, and how many machines there are."""
+    stock, priced = price_texts(pool)
     return packed(
         "Cost",
         (
-            f"{dollars(price.usd_per_hour)}/h, {dollars(price.usd_per_month)}/month",
+            f"{dollars(price.usd_per_hour)}/h"
+            + ("" if price.usd_per_month is None else f", {dollars(price.usd_per_month)}/month"),
             f"{dollars(price.usd_per_million_input_tokens)} per M input, "
             f"{dollars(price.usd_per_million_output_tokens)} per M output tokens",
             f"{percent(price.idle_share)} idle: it would carry {request_rate(prediction.highest_rate_per_s)}",
             f"{pool.instances:,} × {dollars(pool.usd_per_hour_per_instance)}/h, {stock}",
-            f"{pool.price_kind} price{dated} from {pool.price_source}",
+            priced,
         ),
         3,
     )
@@ -74,13 +81,14 @@ def predicted(prediction: Predicted, spec: ServingSpec, objective: Objective) ->
     """The latencies, a row per metric, with the tightest limit of each in the scenario in which it was decided."""
     names = "".join(f"{name:>{_COLUMN_WIDTH}}" for name in ("mean", "p50", "p90", "p99"))
     interval = f"{'90 % interval of p99':<{_INTERVAL_WIDTH}}"
-    least_s = objective.value if objective.metric == E2E_MEAN_S else None
+    least_s = objective.value if objective.metric is ObjectiveMetric.E2E_MEAN_S else None
     judged = f"limit at risk {spec.risk:g}" if spec.slo or least_s is not None else ""
     head = Text(f"{'':<{_METRIC_WIDTH}}{names}   {interval}{judged}".rstrip(), "dim")
     metrics = ((Metric.TTFT, prediction.ttft_s), (Metric.TPOT, prediction.tpot_s), (Metric.E2E, prediction.e2e_s))
     rows = [
         Text(f"{_latency(metric, latency)}{_tightest(metric, prediction, spec, least_s)}".rstrip())
         for metric, latency in metrics
+        if latency is not None
     ]
     return Section("Predicted", (head, *rows))
 

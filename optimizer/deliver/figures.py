@@ -1,18 +1,26 @@
 """Numbers as people read them: three significant digits, money with cents, the unit beside."""
 
+from optimizer.outcome import ObjectiveMetric
 from requirements_specs.quantity import Dimension, format_quantity
 
 DIGITS = 3
 BAR_CELLS = 20
 GIB = 2**30
-E2E_MEAN_S = "e2e_mean_s"
-REQUESTS_PER_S = "requests_per_s"
+SECONDS_PER_HOUR, SECONDS_PER_MINUTE = 3600, 60
 _FULL, _EMPTY = "█", "·"
 
 
 def duration(seconds: float) -> str:
     """`0.1874` -> `187 ms`."""
     return format_quantity(seconds, Dimension.TIME, DIGITS)
+
+
+def long_duration(seconds: float) -> str:
+    """`37044` -> `10.3 h`, `330` -> `5.5 min`; below a minute as `duration`."""
+    for size, unit in ((SECONDS_PER_HOUR, "h"), (SECONDS_PER_MINUTE, "min")):
+        if seconds >= size:
+            return f"{float(f'{seconds / size:.{DIGITS}g}'):,g} {unit}"
+    return duration(seconds)
 
 
 def data(number_of_bytes: float) -> str:
@@ -44,13 +52,19 @@ def dollars(value: float) -> str:
     return f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}"
 
 
-def objective_text(metric: str, value: float) -> str:
+def objective_text(metric: ObjectiveMetric, value: float) -> str:
     """A value of an objective with its unit, in all the digits that tell two designs apart."""
-    if metric == E2E_MEAN_S:
-        return format_quantity(value, Dimension.TIME)
-    if metric == REQUESTS_PER_S:
-        return format_quantity(value, Dimension.REQUEST_RATE)
-    return f"{dollars(value)}/h"
+    match metric:
+        case ObjectiveMetric.E2E_MEAN_S:
+            return format_quantity(value, Dimension.TIME)
+        case ObjectiveMetric.REQUESTS_PER_S:
+            return format_quantity(value, Dimension.REQUEST_RATE)
+        case ObjectiveMetric.ACCELERATORS:
+            return f"{value:,.0f} accelerators"
+        case ObjectiveMetric.USD:
+            return dollars(value)
+        case ObjectiveMetric.USD_PER_HOUR:
+            return f"{dollars(value)}/h"
 
 
 def percent(share: float) -> str:

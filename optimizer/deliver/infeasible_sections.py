@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.walls import WallFamily
+from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.deliver.figures import data, dollars, duration
 from optimizer.deliver.page import Section, listed, packed
 from optimizer.deliver.wall_sections import wall_name
@@ -16,6 +17,7 @@ from requirements_specs.serving import ServingSpec
 
 # The floor of a part's memory is no requirement of the specification.
 MEMORY_FLOOR = "memory_bytes_per_accelerator"
+PER_MILLION = f"budget.{BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS}"
 # Keys that leave candidates out, by section.
 NARROWING = {
     "inventory": ("providers", "regions", "accelerators", "exclude_offers", "max_accelerators"),
@@ -57,6 +59,10 @@ def remedies(outcome: Outcome, spec: ServingSpec) -> Section:
 def _remedies(outcome: Outcome, spec: ServingSpec) -> Iterator[str]:
     if outcome.floor is not None:
         yield from _beyond(outcome.floor, spec)
+    elif spec.workload.offline is not None:
+        yield "a longer workload.offline.window"
+    if spec.inventory.spot is not None:
+        yield "tiers: [on_demand], or fewer inventory.spot.interruptions_per_hour"
     sections = {"inventory": spec.inventory, "layout": spec.layout, "formats": spec.formats}
     narrowed = [f"{name}.{key}" for name, part in sections.items() for key in NARROWING[name] if getattr(part, key)]
     if narrowed:
@@ -73,6 +79,10 @@ def _beyond(floor: Floor, spec: ServingSpec) -> Iterator[str]:
         yield f"{floor.requirement} above {duration(floor.least)}, now {duration(floor.limit)}"
         if spec.risk < POINT_PREDICTION:
             yield f"risk: {POINT_PREDICTION:g}, the point prediction, in place of {spec.risk:g}"
+    elif floor.requirement == WINDOW:
+        yield f"{floor.requirement} above {duration(floor.least)}, now {duration(floor.limit)}"
+    elif floor.requirement == PER_MILLION and spec.workload.offline is not None:
+        yield f"{floor.requirement}: {dollars(floor.least)}/M tokens or more"
     elif floor.requirement in {f"budget.{metric}" for metric in BudgetMetric}:
         yield f"a budget of {dollars(floor.least)}/h or more"
     elif floor.requirement == MEMORY_FLOOR:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from optimizer.deliver.design_sections import layout_text
-from optimizer.deliver.figures import E2E_MEAN_S, REQUESTS_PER_S, dollars, objective_text, signed_percent
+from optimizer.deliver.figures import dollars, objective_text, signed_percent
 from optimizer.deliver.page import GLUE, Section, listed, packed
-from optimizer.outcome import Allowance, Alternative, Objective, Outcome, Scope, SearchOut
+from optimizer.outcome import Allowance, Alternative, Objective, ObjectiveMetric, Outcome, Scope, SearchOut
 
 _NEXT_BEST = 2
 
@@ -35,10 +35,10 @@ def _claim(objective: Objective, search: SearchOut) -> str | None:
         return None
     value = objective_text(objective.metric, objective.value)
     if objective.value == objective.bound:
-        what = "mean e2e " if objective.metric == E2E_MEAN_S else ""
+        what = "mean e2e " if objective.metric is ObjectiveMetric.E2E_MEAN_S else ""
         return f"objective = bound = {what}{value} ({search.solver})"
     bound = "none" if objective.bound is None else objective_text(objective.metric, objective.bound)
-    beyond = "<" if objective.metric == REQUESTS_PER_S else ">"
+    beyond = "<" if objective.metric is ObjectiveMetric.REQUESTS_PER_S else ">"
     return f"objective {value} {beyond} bound {bound} ({search.solver})"
 
 

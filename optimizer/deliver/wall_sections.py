@@ -8,9 +8,9 @@ from rich.text import Text
 
 from catalog.walls import WallFamily
 from optimizer.bottleneck.walls import HEADLINE_WALLS
-from optimizer.deliver.figures import E2E_MEAN_S, bar, percent, signed_percent
+from optimizer.deliver.figures import bar, percent, signed_percent
 from optimizer.deliver.page import Section, packed
-from optimizer.outcome import Outcome, WallOut
+from optimizer.outcome import ObjectiveMetric, Outcome, WallOut
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def walls(outcome: Outcome) -> Section:
     """How full the five families are, and what a tenth more of each would gain."""
     by_id = {wall.id: wall for wall in outcome.walls}
     binding = {outcome.binding_wall, *outcome.also_binding}
-    gained = "speed" if outcome.objective.metric == E2E_MEAN_S else "req/s"
+    gained = "speed" if outcome.objective.metric is ObjectiveMetric.E2E_MEAN_S else "req/s"
     lines = [
         _bar_line(family, headline, by_id[HEADLINE_WALLS[family]], family.value in binding, gained)
         for family, headline in HEADLINES.items()

@@ -2,11 +2,12 @@
 
 It builds the columns that the solver sees, and it verifies the design that the solver returns: "declared feasible"
 and "feasible when re-evaluated" are one computation. `evaluate` gives the figures under any load, `meets` decides
-requirements under open arrivals.
+requirements under open arrivals, `full_batch` is what replicas do while the requests of a job wait.
 """
 
 from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, least_e2e_mean_s, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
+from optimizer.evaluate.full_batch import FullBatch, full_batch
 from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
 from optimizer.evaluate.requirements import e2e_mean_s, highest_rate, largest_ratio, meets
 from optimizer.evaluate.state import (
@@ -25,6 +26,7 @@ __all__ = [
     "Candidates",
     "Closed",
     "Evaluation",
+    "FullBatch",
     "Load",
     "Offline",
     "Open",
@@ -35,6 +37,7 @@ __all__ = [
     "e2e_mean_s",
     "evaluate",
     "first_token",
+    "full_batch",
     "highest_rate",
     "key_rate_bound",
     "keys_that_may_answer",

@@ -74,15 +74,8 @@ class State:
 def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -> State:
     """Operating points and load walls; `rate_per_s` (R,) per replica, positive."""
     physics, keys = candidates.physics, candidates.keys
-    slowdown = physics.slowdown(keys, question.deviations)
     step_times = physics.step_times
-    tables = TrafficTables(
-        decode_s=physics.tables.decode_s[keys] * slowdown[:, None],
-        fluid_s=physics.tables.fluid_s[keys] * slowdown[:, None],
-        hold_s=candidates.hold_s * slowdown[:, None, None],
-        added_s=engine_prefill(step_times, physics.tables.added_s)[keys] * slowdown[:, None],
-        further_chunk_s=step_times.prefill_factor[keys] * physics.tables.further_chunk_s[keys] * slowdown,
-    )
+    tables = scenario_tables(candidates, question.deviations)
     point = operating_point(rate_per_s / step_times.pp[keys], tables, physics.bins, candidates.token_budget)
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
     groups = step_times.dp_attention[keys].astype(np.float64)
@@ -96,6 +89,20 @@ def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -
         & (kv_needed <= kv_tokens)
     )
     return State(point, tables, kv_tokens, kv_needed, slots, within_walls)
+
+
+def scenario_tables(candidates: Candidates, deviations: float) -> TrafficTables:
+    """The tables of candidates, slowed to a scenario."""
+    physics, keys = candidates.physics, candidates.keys
+    slowdown = physics.slowdown(keys, deviations)
+    step_times = physics.step_times
+    return TrafficTables(
+        decode_s=physics.tables.decode_s[keys] * slowdown[:, None],
+        fluid_s=physics.tables.fluid_s[keys] * slowdown[:, None],
+        hold_s=candidates.hold_s * slowdown[:, None, None],
+        added_s=engine_prefill(step_times, physics.tables.added_s)[keys] * slowdown[:, None],
+        further_chunk_s=step_times.prefill_factor[keys] * physics.tables.further_chunk_s[keys] * slowdown,
+    )
 
 
 def first_token(candidates: Candidates, state: State) -> FirstTokenLaw:

@@ -6,7 +6,13 @@ from datetime import date
 from importlib.metadata import version
 
 from catalog.read import Snapshot
-from optimizer.arithmetic.money import idle_share, usd_per_hour, usd_per_million_tokens, usd_per_month
+from optimizer.arithmetic.money import (
+    idle_share,
+    usd_per_hour,
+    usd_per_million_tokens,
+    usd_per_million_tokens_of_job,
+    usd_per_month,
+)
 from optimizer.bottleneck.walls import step_shares
 from optimizer.outcome import (
     Assumed,
@@ -20,12 +26,15 @@ from optimizer.outcome import (
     Status,
     Timing,
 )
+from optimizer.report import job_part
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, wall_and_floor
-from optimizer.report.objective_part import METRICS, as_served, objective
+from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
+from optimizer.search.columns import JobCost
+from optimizer.search.jobs import Job
 from optimizer.solve import Answer, NoAnswer
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec
@@ -37,6 +46,8 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
     """The answer to a spec as one object; `today` judges how old prices are."""
     if isinstance(found, NoAnswer):
         return _infeasible(spec, found, snapshot, seconds)
+    if found.problem.job is not None and found.design.job is not None:
+        return _job_done(spec, found, found.problem.job, found.design.job, snapshot, seconds, today)
     space, design = found.problem.space, found.design
     spec = as_served(spec, found)
     candidates, state = state_at(found, found.problem.question.deviations)
@@ -85,13 +96,54 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
     )
 
 
+def _job_done(
+    spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapshot: Snapshot, seconds: float, today: date
+) -> Outcome:
+    space, design = found.problem.space, found.design
+    proved = found.solution.proved
+    tokens = spec.workload.prompt_tokens.mean + spec.workload.output_tokens.mean
+    prediction = job_part.predicted(spec, found, job)
+
+    def per_million(mean: float) -> float:
+        return usd_per_million_tokens_of_job(cost.usd_micro, job.requests * mean)
+
+    return Outcome(
+        status=Status.OPTIMAL if proved else Status.FEASIBLE,
+        proved=proved,
+        objective=job_part.objective(found, cost),
+        scope=_scope(spec, space),
+        assumed=_assumed(spec),
+        cost=Cost(
+            usd_per_hour=usd_per_hour(design.usd_micro_per_hour),
+            usd_per_month=None,
+            usd_per_million_input_tokens=per_million(spec.workload.prompt_tokens.mean),
+            usd_per_million_output_tokens=per_million(spec.workload.output_tokens.mean),
+            usd_per_million_tokens=per_million(tokens),
+            idle_share=1.0 - prediction.utilization,
+        ),
+        design=Design(pools=(pool(space, design),)),
+        predicted=prediction,
+        offline=job_part.offline(spec, found, job, cost),
+        binding_wall=found.binding.wall,
+        also_binding=tuple(found.binding.also),
+        walls=job_part.wall_utilizations(found, job, cost, snapshot),
+        prices=_prices(spec, space),
+        alternatives=tuple(job_part.alternative(found, each.column) for each in found.alternatives),
+        allowances=job_part.allowances(spec, found),
+        search=_search(found, space),
+        catalog_hash=snapshot.hash,
+        warnings=doubts(space, design, today),
+        timing=Timing(seconds=seconds),
+    )
+
+
 def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds: float) -> Outcome:
     space = found.problem.space
     wall, floor = wall_and_floor(spec, found)
     return Outcome(
         status=Status.INFEASIBLE,
         proved=True,
-        objective=Objective(metric=METRICS[spec.objective], value=None, bound=None, analytic_bound=None),
+        objective=Objective(metric=metric_of(spec), value=None, bound=None, analytic_bound=None),
         scope=_scope(spec, space),
         assumed=_assumed(spec),
         cost=None,

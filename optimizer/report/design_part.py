@@ -92,6 +92,8 @@ def doubts(space: CandidateSpace, design: Column, today: date) -> tuple[str, ...
     """What to doubt about the price and the part of a design."""
     warnings = []
     offer, part = space.offers[design.offer], space.keys[design.key].accelerator
+    if offer.tier is Tier.SPOT and design.job is None:
+        warnings.append("spot: interruptions are not in the percentiles; availability.spare_replicas covers them")
     if offer.is_undated:
         warnings.append(f"the price of {offer.id} has no date")
     elif offer.price_date is not None:

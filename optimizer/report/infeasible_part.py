@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
-from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour
+from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour, usd_per_million_tokens_of_job
 from optimizer.bottleneck.infeasible import Impossible
+from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.bottleneck.walls import HEADLINE_WALLS
 from optimizer.errors import VerificationError
 from optimizer.outcome import Floor, WallOut
 from optimizer.question import Nothing
-from optimizer.search.columns import Column
+from optimizer.search.columns import Column, JobCost
+from optimizer.search.jobs import Job
 from optimizer.solve import NoAnswer
 from requirements_specs.requirement import BudgetMetric
 from requirements_specs.serving import ServingSpec
@@ -45,7 +47,12 @@ def wall_and_floor(spec: ServingSpec, found: NoAnswer) -> tuple[WallFamily | Non
 
 def _physical_floor(impossible: Impossible) -> Floor:
     replica = f"{impossible.accelerators_per_replica} × {impossible.accelerator}"
-    if impossible.wall is WallFamily.MEMORY_CAPACITY:
+    if impossible.requirement == WINDOW:
+        explanation = (
+            f"the longest request alone takes {impossible.least:.3g} s on {replica}, the fastest of all, against a "
+            f"window of {impossible.limit:,g} s; no number of replicas changes that"
+        )
+    elif impossible.wall is WallFamily.MEMORY_CAPACITY:
         explanation = (
             f"weights, overhead and one longest request need {impossible.least / 1e9:.1f} GB on each of {replica}, "
             f"which has {impossible.limit / 1e9:.1f} GB"
@@ -64,12 +71,52 @@ def _physical_floor(impossible: Impossible) -> Floor:
     )
 
 
+def _job_cap_floor(spec: ServingSpec, job: Job, uncapped: Column, cost: JobCost, part: str) -> Floor:
+    """The first cap that the best design without caps exceeds, in the unit of the cap."""
+    per_million = spec.budget.usd_per_million_output_tokens
+    output_tokens = job.requests * spec.workload.output_tokens.mean
+    hourly = job.most_usd_micro_per_hour
+    caps = (
+        (
+            "budget.usd_per_million_output_tokens",
+            per_million,
+            usd_per_million_tokens_of_job(cost.usd_micro, output_tokens),
+            "costs ${:,.4g} per M output tokens",
+        ),
+        (
+            "budget.usd_per_hour",
+            None if hourly is None else usd_per_hour(hourly),
+            usd_per_hour(uncapped.usd_micro_per_hour),
+            "costs ${:,.4g} an hour",
+        ),
+        (
+            "inventory.max_accelerators",
+            job.most_accelerators,
+            float(uncapped.accelerators),
+            "rents {:,.0f} accelerators",
+        ),
+    )
+    for requirement, limit, least, words in caps:
+        if limit is not None and least > limit:
+            best = "smallest fleet" if job.smallest_fleet else "cheapest design"
+            return Floor(
+                requirement=requirement,
+                limit=limit,
+                least=least,
+                accelerator=part,
+                explanation=f"the {best} that ends in the window {words.format(least)}, {limit:,.4g} are allowed",
+            )
+    raise VerificationError("a design within every cap was not found")
+
+
 def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
     """A budget, an accelerator cap or a number of owned machines below the cheapest design."""
     if isinstance(found.problem, Nothing):
         raise VerificationError("a design was found in a space without candidates")
     space, demand = found.problem.space, found.problem.demand
     part = space.keys[uncapped.key].accelerator.id
+    if uncapped.job is not None and found.problem.job is not None:
+        return _job_cap_floor(spec, found.problem.job, uncapped, uncapped.job, part)
     most_usd = demand.most_usd_micro_per_hour
     if most_usd is not None and uncapped.usd_micro_per_hour > most_usd:
         least, limit = usd_per_hour(uncapped.usd_micro_per_hour), most_usd / MICRO_DOLLARS

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Objective as ObjectiveOut
+from optimizer.outcome import ObjectiveMetric
 from optimizer.search.aims import MICRO_REQUESTS, MILLISECONDS
 from optimizer.search.columns import Column
 from optimizer.solve import Answer
 from requirements_specs.serving import Objective, ServingSpec
 
-METRICS = {
-    Objective.CHEAPEST: "usd_per_hour",
-    Objective.FASTEST: "e2e_mean_s",
-    Objective.MOST_REQUESTS: "requests_per_s",
+_METRICS = {
+    Objective.CHEAPEST: ObjectiveMetric.USD_PER_HOUR,
+    Objective.FASTEST: ObjectiveMetric.E2E_MEAN_S,
+    Objective.MOST_REQUESTS: ObjectiveMetric.REQUESTS_PER_S,
+    Objective.SMALLEST_FLEET: ObjectiveMetric.ACCELERATORS,
 }
+
+
+def metric_of(spec: ServingSpec) -> ObjectiveMetric:
+    """The unit in which the answer to a spec is the best; the cost of a job is of all of it."""
+    if spec.workload.offline is not None and spec.objective is Objective.CHEAPEST:
+        return ObjectiveMetric.USD
+    return _METRICS[spec.objective]
 
 
 def objective(spec: ServingSpec, found: Answer) -> ObjectiveOut:
@@ -22,7 +31,7 @@ def objective(spec: ServingSpec, found: Answer) -> ObjectiveOut:
     bound = (solution.value or solution.cost).bound
     value = value_of(spec.objective, found.design)
     return ObjectiveOut(
-        metric=METRICS[spec.objective],
+        metric=metric_of(spec),
         value=value,
         bound=None if bound is None else in_unit(spec.objective, bound),
         analytic_bound=value,

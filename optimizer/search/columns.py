@@ -18,12 +18,22 @@ RATIO_DIGITS = 9
 
 
 @dataclass(frozen=True)
+class JobCost:
+    """What an offline job costs on a candidate in all, and how long it takes, in the scenario of the risk."""
+
+    usd_micro: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Column:
     """One candidate with the units that it needs.
 
     offer, placement: indices into the space. max_num_seqs is the smallest that holds the load; larger ones change
-    nothing but their number. largest_ratio: of predicted to limit, to RATIO_DIGITS. value: what an objective other
-    than cost makes least (`search/aims.py`), which is compared before everything else; 0 where cost is the objective.
+    nothing but their number (an offline job fills all its slots, so there each is a candidate of its own).
+    largest_ratio: of predicted to limit, to RATIO_DIGITS. value: what an objective other than cost makes least
+    (`search/aims.py`; accelerators of the smallest fleet), which is compared before everything else; 0 where cost is
+    the objective.
     """
 
     placement: int
@@ -38,6 +48,12 @@ class Column:
     usd_micro_per_hour: int
     largest_ratio: float
     value: int = 0
+    job: JobCost | None = None
+
+    @property
+    def cost_usd_micro(self) -> int:
+        """What is minimised: of the whole job where there is one, else of an hour."""
+        return self.usd_micro_per_hour if self.job is None else self.job.usd_micro
 
 
 def candidates_of(physics: Physics, column: Column) -> Candidates:
@@ -55,7 +71,7 @@ def tie_key(space: CandidateSpace, column: Column) -> tuple[object, ...]:
     offer, row = space.offers[column.offer], space.keys[column.key]
     formats, layout = space.formats[column.key], space.layouts[column.key]
     return (
-        column.usd_micro_per_hour,
+        column.cost_usd_micro,
         column.largest_ratio,
         column.accelerators,
         -formats.weight_bits,

@@ -47,7 +47,10 @@ class _Variables:
 
 
 def solve_counts(
-    space: CandidateSpace, columns: Sequence[Column], most_accelerators: int | None, solver: Solver
+    space: CandidateSpace,
+    columns: Sequence[Column],
+    most_accelerators: int | None,
+    solver: Solver,
 ) -> CountSolution | SolveResult:
     """Best choice among columns that are already in their order; a bare result if none can be chosen."""
     program = IntegerProgram()
@@ -59,7 +62,7 @@ def solve_counts(
         _add_inventory(program, variables, space, most_accelerators)
     _add_stock(program, variables, space)
 
-    price = [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
+    price = _cost(variables, columns, space)
     value = None
     if any(column.value for column in columns):
         terms = [Term(variable, column.value) for column, variable in zip(columns, variables.chosen, strict=True)]
@@ -77,6 +80,14 @@ def solve_counts(
     chosen = next(column for column, variable in enumerate(variables.chosen) if rank.values[variable])
     rented = {offer: rank.values[variable] for offer, variable in variables.instances.items()}
     return CountSolution(chosen, {offer: count for offer, count in rented.items() if count}, cost, rank, value)
+
+
+def _cost(variables: _Variables, columns: Sequence[Column], space: CandidateSpace) -> list[Term]:
+    """Σ price·y by the hour; a job costs what its column says, since its duration is the column's."""
+    jobs = [(variable, column.job) for variable, column in zip(variables.chosen, columns, strict=True)]
+    if any(job is not None for _, job in jobs):
+        return [Term(variable, job.usd_micro) for variable, job in jobs if job is not None]
+    return [Term(variable, space.offers[offer].usd_micro_per_hour) for offer, variable in variables.instances.items()]
 
 
 def _define_variables(program: IntegerProgram, columns: Sequence[Column]) -> _Variables:

@@ -20,21 +20,23 @@ def count_rows(space: CandidateSpace, refinement: Refinement, columns: Sequence[
         elif not refinement.reached[placement]:
             bounded += rows
         else:
-            per_budget = rows // refinement.units.shape[1]
+            each = rows // refinement.units.shape[1]
             found = int((refinement.units[placement] > 0).sum())
-            dominated += found * per_budget
-            refused += rows - found * per_budget
+            dominated += found * each
+            refused += rows - found * each
 
     tied = 0
     if columns:
-        best = (columns[0].value, columns[0].usd_micro_per_hour)
+        best = (columns[0].value, columns[0].cost_usd_micro)
         for column in columns:
-            if (column.value, column.usd_micro_per_hour) != best:
+            if (column.value, column.cost_usd_micro) != best:
                 break
-            large_enough = int((column.max_num_seqs <= MAX_NUM_SEQS).sum())
+            # with arrivals a column stands for every number of slots, in a job for its own
+            rows = len(MAX_NUM_SEQS) if column.job is None else 1
+            large_enough = int((column.max_num_seqs <= MAX_NUM_SEQS).sum()) if column.job is None else 1
             tied += large_enough
-            refused += len(MAX_NUM_SEQS) - large_enough
-            dominated -= len(MAX_NUM_SEQS)
+            refused += rows - large_enough
+            dominated -= rows
     return Ledger(
         candidates=space.candidates,
         illegal=sum(space.illegal.values()),
@@ -47,6 +49,6 @@ def count_rows(space: CandidateSpace, refinement: Refinement, columns: Sequence[
 
 
 def refined_rows(refinement: Refinement) -> int:
-    """Candidates that were evaluated, engine slots and equal offers counted once."""
-    budgets: int = refinement.units.shape[1]
-    return int(refinement.reached.sum()) * budgets
+    """Candidates that were evaluated; equal offers, and engine slots that change nothing, counted once."""
+    per_placement: int = refinement.units.shape[1]
+    return int(refinement.reached.sum()) * per_placement

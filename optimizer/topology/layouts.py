@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catalog.engines import Engine
 from catalog.models import Attention, Model
-from catalog.offers import Offer
+from catalog.offers import Offer, Tier
 from catalog.parts import Accelerator, Evidence, LinkKind
 from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.topology.cluster import Machine, machine_of, scale_up_groups, spans_instances, stage_bytes_per_s
@@ -176,6 +176,7 @@ def candidate_space(
     estimated_parts: bool,
     undated: bool,
     admitted_parts: frozenset[str] = frozenset(),
+    tiers_differ: bool = False,
 ) -> CandidateSpace:
     """Legal placements of a model on offers.
 
@@ -189,6 +190,7 @@ def candidate_space(
         estimated_parts: whether parts without measurements may be chosen.
         undated: whether prices without a date may be chosen.
         admitted_parts: parts that may be chosen without measurements in any case.
+        tiers_differ: whether offers of two tiers differ in more than price, and so share no machine.
 
     """
     layouts = layouts_of(model)
@@ -196,7 +198,7 @@ def candidate_space(
     rows_per_offer = len(layouts) * len(choices) * ROWS_PER_PLACEMENT
     illegal: Counter[Illegal] = Counter()
 
-    offers_of: dict[Machine, list[int]] = {}
+    offers_of: dict[tuple[Machine, Tier | None], list[int]] = {}
     for index, offer in enumerate(offers):
         part = accelerators[offer.accelerator]
         if part.evidence is Evidence.ESTIMATED and not estimated_parts and part.id not in admitted_parts:
@@ -204,7 +206,8 @@ def candidate_space(
         elif offer.is_undated and not undated:
             illegal[Illegal.UNDATED_PRICE] += rows_per_offer
         else:
-            offers_of.setdefault(machine_of(offer, part), []).append(index)
+            tier = offer.tier if tiers_differ else None
+            offers_of.setdefault((machine_of(offer, part), tier), []).append(index)
 
     model_refusals = {
         layout: Illegal.PINNED if pinned_out(layout, pins) else model_refusal(model, layout) for layout in layouts
@@ -214,7 +217,7 @@ def candidate_space(
     key_layouts: list[ParallelLayout] = []
     key_formats: list[FormatChoice] = []
     placements: list[tuple[int, int, int, int, int]] = []
-    for machine_index, (machine, indices) in enumerate(offers_of.items()):
+    for machine_index, ((machine, _), indices) in enumerate(offers_of.items()):
         rows = len(indices) * ROWS_PER_PLACEMENT
         native = {choice: native_refusal(machine.accelerator, choice) for choice in formats}
         for layout in layouts:
@@ -241,13 +244,13 @@ def candidate_space(
                 placements.append((keys[identity], machine_index, replicas, instances, accelerators_per_unit))
 
     table = np.array(placements, dtype=np.int64).reshape(len(placements), 5)
-    known = [ANY_NUMBER if machine.most_instances is None else machine.most_instances for machine in offers_of]
+    known = [ANY_NUMBER if machine.most_instances is None else machine.most_instances for machine, _ in offers_of]
     return CandidateSpace(
         offers=tuple(offers),
         keys=tuple(key_rows),
         layouts=tuple(key_layouts),
         formats=tuple(key_formats),
-        machines=tuple(offers_of),
+        machines=tuple(machine for machine, _ in offers_of),
         offers_of_machine=tuple(
             tuple(sorted(indices, key=lambda index: (offers[index].usd_micro_per_hour, offers[index].id)))
             for indices in offers_of.values()

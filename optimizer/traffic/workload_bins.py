@@ -55,8 +55,7 @@ class WorkloadBins:
     @cached_property
     def mean_context(self) -> NDArray[np.float64]:
         """Mean context of a sequence in flight, E[s] + E[o²]/(2 E[o]), (R,)."""
-        second = _mean(self.output_tokens**2, self.output_share)
-        return self.mean_prompt + second / (2.0 * self.mean_output)
+        return self.mean_prompt + self.mean_generated
 
     @cached_property
     def context_deviation(self) -> NDArray[np.float64]:
@@ -70,6 +69,25 @@ class WorkloadBins:
         output_third = _mean(self.output_tokens**3, self.output_share)
         second = prompt_second + self.mean_prompt * output_second / mean_output + output_third / (3.0 * mean_output)
         deviation: NDArray[np.float64] = np.sqrt(np.maximum(second - self.mean_context**2, 0.0))
+        return deviation
+
+    @cached_property
+    def mean_generated(self) -> NDArray[np.float64]:
+        """Mean output so far of a sequence in flight, E[o²]/(2 E[o]), (R,)."""
+        return _mean(self.output_tokens**2, self.output_share) / (2.0 * self.mean_output)
+
+    @cached_property
+    def mean_reserved(self) -> NDArray[np.float64]:
+        """Mean whole length of a sequence in flight, E[s] + E[o²]/E[o], (R,)."""
+        reserved: NDArray[np.float64] = self.mean_prompt + 2.0 * self.mean_generated
+        return reserved
+
+    @cached_property
+    def reserved_deviation(self) -> NDArray[np.float64]:
+        """Standard deviation of the whole length of a sequence in flight, (R,); outputs count by their length."""
+        prompt = _mean(self.prompt_tokens**2, self.prompt_share) - self.mean_prompt**2
+        output = _mean(self.output_tokens**3, self.output_share) / self.mean_output - (2.0 * self.mean_generated) ** 2
+        deviation: NDArray[np.float64] = np.sqrt(np.maximum(prompt + output, 0.0))
         return deviation
 
     @cached_property

@@ -126,6 +126,10 @@ FORMS: Mapping[str, Form] = {
     "engines": Form(_NAMES, "engines that may be used"),
     "pools": Form({"enum": list(Pools)}, "whether prefill and decode share their replicas"),
     "workload.request_rate": Form(_of(Dimension.REQUEST_RATE), "mean arrivals, as 10 req/s"),
+    "workload.offline.requests": Form(
+        {"anyOf": [{"type": "integer", "minimum": 1}, _TEXT]}, "requests of a job that waits: 2,000,000 or 2 M"
+    ),
+    "workload.offline.window": Form(_of(Dimension.TIME), "the time in which the job must end, as 8 h"),
     "workload.prompt_tokens": Form(reference("length"), "prompt lengths: 512 tokens, statistics or a histogram"),
     "workload.output_tokens": Form(reference("length"), "answer lengths: 200 tokens, statistics or a histogram"),
     "workload.prefix_cache_hit": Form(_of(Dimension.SHARE), "share of prompt tokens that a prefix cache holds"),
@@ -148,6 +152,8 @@ FORMS: Mapping[str, Form] = {
     "inventory.undated": Form(_TRUTH, "whether prices without a date may be chosen"),
     "inventory.owned": Form(_owned(), "machines that stand in your own rack, and what they cost by the hour"),
     "inventory.prices": Form(_prices(), "a CSV file of your prices, beside the spec"),
+    "inventory.spot.interruptions_per_hour": Form(_number(0, 1000), "how often a spot instance is taken away"),
+    "inventory.spot.restart": Form(_of(Dimension.TIME), "from an interruption until its replica works again"),
     "inventory.discounts": Form(
         {"type": "object", "additionalProperties": _of(Dimension.SHARE), "minProperties": 1},
         "share off the list price, by provider, as {azure: 35 %}",
@@ -167,6 +173,8 @@ FORMS: Mapping[str, Form] = {
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "": ("kind", "model", "workload"),
+    "workload.offline": ("requests", "window"),
+    "inventory.spot": ("interruptions_per_hour", "restart"),
     "workload": ("prompt_tokens", "output_tokens"),
 }
 """Keys without which no spec is read, by section."""

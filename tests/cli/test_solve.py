@@ -57,6 +57,61 @@ def test_an_infeasible_spec_ends_with_3_and_the_same_keys(run: Run, spec_file: S
     assert report.out.startswith("No design meets this specification")
 
 
+def test_a_window_below_the_longest_request_ends_with_3_and_the_floor(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    job = (
+        "kind: serving\nmodel: llama-3.1-8b\nworkload:\n  offline: {requests: 9, window: 300 ms}\n"
+        "  prompt_tokens: 512 tokens\n  output_tokens: 200 tokens\ninventory: {providers: [lambda]}\n"
+    )
+    path.write_text(job, encoding="utf-8")
+    ran = run("solve", str(path), "--json")
+    assert ran.code == 3
+    answer = json.loads(ran.out)
+    assert answer["floor"]["requirement"] == "workload.offline.window"
+    assert answer["floor"]["least"] > answer["floor"]["limit"] == 0.3
+    assert answer["floor"]["explanation"].startswith("the longest request alone takes")
+    assert answer["objective"]["metric"] == "usd"
+    report = run("solve", str(path))
+    assert (report.code, "workload.offline.window above" in report.out) == (3, True)
+    enough = answer["floor"]["least"] * 2
+    path.write_text(job.replace("300 ms", f"{enough:.3f} s"), encoding="utf-8")
+    assert run("solve", str(path)).code == 0
+
+
+def test_the_inverse_of_a_job_is_refused(run: Run) -> None:
+    ran = run("inverse", str(Path(__file__).parents[2] / "examples" / "offline_batch.yaml"))
+    assert ran.code == 2
+    assert "workload.offline" in ran.err
+    assert "request_rate" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("key", "least"),
+    [
+        ("inventory: {providers: [lambda], max_accelerators: 1}", "inventory.max_accelerators: "),
+        ("budget: {usd_per_hour: $3/h}", "a budget of $"),
+        ("budget: {usd_per_million_output_tokens: $0.01/M tokens}", "usd_per_million_output_tokens: $"),
+    ],
+)
+def test_a_cap_below_what_a_job_needs_names_the_least(run: Run, tmp_path: Path, key: str, least: str) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "kind: serving\nmodel: llama-3.1-8b\nworkload:\n  offline: {requests: 1 M, window: 1 h}\n"
+        f"  prompt_tokens: 512 tokens\n  output_tokens: 200 tokens\n{key}\n",
+        encoding="utf-8",
+    )
+    ran = run("solve", str(path))
+    assert ran.code == 3
+    assert least in ran.out
+
+
+def test_spot_for_traffic_warns_that_interruptions_are_not_counted(run: Run, spec_file: SpecFile) -> None:
+    spec = str(spec_file("  providers: [lambda, runpod]\n", "  providers: [gcp]\n  tiers: [spot]\n"))
+    ran = run("solve", spec, "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["warnings"][0].startswith("spot: interruptions are not in the percentiles")
+
+
 @pytest.mark.parametrize("status", [Status.FEASIBLE, Status.UNKNOWN])
 def test_a_stop_before_a_proof_ends_with_4(
     run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch, status: Status

@@ -58,7 +58,7 @@ def test_there_is_an_example_of_every_kind_of_answer() -> None:
     statuses = {
         path.with_suffix(".txt").read_text(encoding="utf-8").split("\n")[0].split(" · ")[-1] for path in EXAMPLES
     }
-    assert statuses == {"proved cheapest", "proved fastest within $60/h", "proved infeasible"}
+    assert statuses == {"proved cheapest", "proved fastest within $60/h", "proved infeasible", "proved smallest fleet"}
 
 
 def test_the_choices_beside_the_readme_example() -> None:

@@ -8,18 +8,21 @@ from catalog.parts import Evidence
 from catalog.read import Snapshot, load
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.errors import QuestionError
+from optimizer.evaluate import Question
 from optimizer.inventory import admitted_offers
 from optimizer.question import (
     Nothing,
     Problem,
     demand_of,
     evidence_of,
+    job_of,
     more_allowed,
     pose,
     question_at,
     without_caps,
 )
 from optimizer.search.bounds import Demand
+from optimizer.search.jobs import Job
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import (
@@ -29,9 +32,11 @@ from requirements_specs.serving import (
     IntegerChoice,
     Inventory,
     Layout,
+    Objective,
     ServingSpec,
+    Spot,
 )
-from requirements_specs.workload import Workload
+from requirements_specs.workload import Offline, Workload
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +180,24 @@ def test_a_budget_per_token_counts_the_mean_rate_and_the_design_the_peak() -> No
     demand = demand_of(spec(peak=3.0, budget=Budget(usd_per_million_output_tokens=2.0)))
     assert demand.most_usd_micro_per_hour == 14_400_000
     assert demand.rate_per_s == 30.0
+
+
+def test_a_job_carries_its_caps_and_its_interruptions() -> None:
+    workload = Workload(
+        request_rate_per_s=10.0,
+        prompt_tokens=LengthDistribution.constant(500.0),
+        output_tokens=LengthDistribution.constant(200.0),
+        offline=Offline(requests=36_000, window_s=3600.0),
+    )
+    asked = spec(
+        budget=Budget(usd_per_million_output_tokens=0.07, usd_per_hour=12.5),
+        inventory=Inventory(
+            tiers=("spot",), max_accelerators=16, spot=Spot(interruptions_per_hour=3.6, restart_s=300.0)
+        ),
+    ).model_copy(update={"workload": workload, "objective": Objective.SMALLEST_FLEET})
+    assert job_of(asked) == Job(36_000, 3600.0, 0.001, 300.0, 16, 12_500_000, 504_000, smallest_fleet=True)
+    assert question_at(asked, 0.5) == Question((), 1.0, 0.0)
+    assert job_of(spec()) is None
 
 
 def test_a_budget_per_token_is_exact() -> None:

@@ -234,7 +234,6 @@ BAD_WORKLOADS = [
     ("prefix_cache_hit: 100 %", "4:21: workload.prefix_cache_hit: out of range", "less than 100 %"),
     ("peak_factor: 0.5", "4:16: workload.peak_factor: not a possible factor", "a number from 1"),
     ("trace: x.csv", "4:3: workload.trace: planned, not in this version", "today: workload.request_rate"),
-    ("offline: {requests: 5}", "4:3: workload.offline: planned, not in this version", "today: online traffic"),
     ("arrivals: poisson", "4:3: workload.arrivals: planned, not in this version", "Poisson arrivals"),
 ]
 

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from optimizer.errors import SolverError
-from optimizer.search.columns import Column
+from optimizer.search.columns import Column, JobCost
 from optimizer.search.count_model import CountSolution, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import IntegerProgram, SolveResult, SolveStatus, Term
@@ -63,6 +63,30 @@ def test_a_value_is_decided_before_the_cost(space_of: GetSpace) -> None:
     assert found.proved
     assert not replace(found, value=replace(found.value, bound=-6)).proved
     assert solved(space, [column(0, 3)]).value is None
+
+
+def test_a_job_is_paid_by_what_its_column_says(space_of: GetSpace) -> None:
+    space = space_of(PRICES)
+    dear = replace(column(4, 1), job=JobCost(9_000_000, 7200.0))
+    cheap = replace(column(1, 1), job=JobCost(8_000_000, 1200.0))
+    found = solved(space, [dear, cheap])
+    assert found.column == 1
+    assert found.cost.objective == found.cost.bound == 8_000_000
+    assert found.value is None
+
+
+def test_the_smallest_fleet_comes_before_its_cost(space_of: GetSpace) -> None:
+    space = space_of(PRICES)
+    columns = [
+        replace(column(offer, instances), job=JobCost(usd_micro, 3600.0), value=fleet)
+        for offer, instances, usd_micro, fleet in ((1, 1, 100, 4), (2, 1, 900, 2), (4, 1, 800, 2), (3, 1, 800, 8))
+    ]
+    found = solve_counts(space, columns, None, solve_with_cp_sat)
+    assert isinstance(found, CountSolution)
+    assert found.column == 2
+    assert found.value is not None
+    assert found.value.objective == found.value.bound == 2
+    assert found.cost.objective == 800
 
 
 def test_among_equal_costs_the_first_in_order_is_chosen(space_of: GetSpace) -> None:

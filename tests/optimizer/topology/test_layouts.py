@@ -43,6 +43,7 @@ def space_of(
     pins: Layout | None = None,
     estimated: bool = False,
     undated: bool = False,
+    tiers_differ: bool = False,
 ) -> CandidateSpace:
     entity = snapshot.models[model]
     return candidate_space(
@@ -54,6 +55,7 @@ def space_of(
         pins or Layout(),
         estimated_parts=estimated,
         undated=undated,
+        tiers_differ=tiers_differ,
     )
 
 
@@ -250,6 +252,17 @@ def test_offers_of_one_machine_share_their_keys(snapshot: Snapshot) -> None:
     assert len(prices) == len(offers)
     assert prices == sorted(prices)
     assert all_of_them.rows_of(0) == 128 * len(offers)
+
+
+def test_tiers_that_differ_share_keys_but_no_machine(snapshot: Snapshot) -> None:
+    offers = [offer for offer in snapshot.offers if offer.instance == "Standard_ND96isr_H100_v5"]
+    space = space_of(snapshot, "llama-3.1-8b", offers, tiers_differ=True)
+    together = space_of(snapshot, "llama-3.1-8b", offers)
+    assert len(space.keys) == len(together.keys)
+    assert space.candidates == together.candidates
+    tiers = [{offers[index].tier for index in indices} for indices in space.offers_of_machine]
+    assert sorted(map(len, tiers)) == [1, 1]
+    assert sum(map(len, space.offers_of_machine)) == len(offers)
 
 
 def test_groups_use_the_fastest_link_that_holds_them(snapshot: Snapshot, offer: GetOffer) -> None:
