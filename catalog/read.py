@@ -7,7 +7,10 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import Field
+
 from catalog.aliases import Aliases, find
+from catalog.corrections import Correction
 from catalog.efficiency import EfficiencyTables
 from catalog.engines import Engine
 from catalog.errors import CatalogError
@@ -41,9 +44,10 @@ class Content(Frozen):
 
 
 class Snapshot(Content):
-    """The content and the SHA-256 of its canonical text."""
+    """The content, the SHA-256 of its canonical text, and the corrections of a layer over it by their group."""
 
     hash: str
+    corrections: dict[tuple[str, str, str], Correction] = Field(default_factory=dict)
 
     def accelerator(self, name: str) -> Accelerator:
         """Return the part that `name` means, an id or an alias; raises UnknownName with the nearest ids."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import log, prod
@@ -9,9 +10,13 @@ from statistics import NormalDist
 
 import numpy as np
 
+from catalog.corrections import Correction
+from catalog.engines import Engine
+from catalog.models import Model
 from catalog.offers import Tier
 from catalog.parts import Evidence
 from catalog.read import Snapshot
+from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.serving import build_replicas
@@ -97,15 +102,48 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
     )
     if not space.keys:
         return Nothing(space)
-    replicas = build_replicas(model, space.keys, snapshot)
-    deviation = np.array(
-        [
-            STEP_DEVIATION[evidence_of(row, Estimate(bits))]
-            for row, bits in zip(space.keys, replicas.estimates.tolist(), strict=True)
-        ]
-    )
+    replicas = build_replicas(model, corrected_rows(model, space.keys, snapshot), snapshot)
+    deviation = step_deviation(model, space.keys, replicas.estimates, snapshot)
     physics = prepare(replicas, bin_workload(spec.workload), deviation)
     return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec), aim_of(spec), job_of(spec))
+
+
+def corrected_rows(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Sequence[ReplicaRow]:
+    """The rows with their engines as the user measured them, where the snapshot has a correction."""
+    if not snapshot.corrections:
+        return rows
+    engines: dict[tuple[str, str, str], Engine] = {}
+
+    def engine_of(row: ReplicaRow) -> Engine:
+        key = (row.accelerator.id, row.engine.id, row.weights.id)
+        if key not in engines:
+            correction = correction_of(model, row, snapshot)
+            engines[key] = row.engine if correction is None else correction.applied_to(row.engine, row.weights.id)
+        return engines[key]
+
+    return [replace(row, engine=engine_of(row)) for row in rows]
+
+
+def step_deviation(model: Model, rows: Sequence[ReplicaRow], estimates: Integers, snapshot: Snapshot) -> Floats:
+    """Standard deviation of the logarithm of the step time of rows with their `Estimate` bits, (K,).
+
+    Measurements of one tensor parallel size do not narrow it for another, whose collectives they did not see.
+    """
+    deviations = []
+    for row, bits in zip(rows, estimates.tolist(), strict=True):
+        correction = correction_of(model, row, snapshot)
+        deviation = STEP_DEVIATION[evidence_of(row, Estimate(bits))]
+        if correction is not None:
+            left = correction.step_deviation
+            deviation = left if row.tp in correction.tp else max(left, deviation)
+        deviations.append(deviation)
+    return np.array(deviations)
+
+
+def correction_of(model: Model, row: ReplicaRow, snapshot: Snapshot) -> Correction | None:
+    """The correction that was measured with the row's own weight format, or None."""
+    correction = snapshot.corrections.get((model.id, row.accelerator.id, row.engine.id))
+    return correction if correction is not None and row.weights.id in correction.step_factors else None
 
 
 def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:

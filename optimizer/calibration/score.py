@@ -15,10 +15,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from catalog.corrections import Change
 from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot, load
 from optimizer.calibration import argonne, tensorrt_llm
 from optimizer.calibration.decisions import decide
+from optimizer.calibration.halves import (
+    ALLOWANCE,
+    FEWEST_RUNS,
+    LARGE_ERROR,
+    LARGEST_SHARE_LEFT,
+    SEEDS,
+    held_out,
+    median_change,
+    observed_groups,
+    within_bar,
+)
 from optimizer.calibration.kernels import kernel_agreements
 from optimizer.calibration.silicon import FILE_NAME, Agreement, PredictionCase, agreement, read_silicon
 from optimizer.calibration.throughput import Throughput, ThroughputCase, predict_throughput
@@ -53,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     met &= score_decisions(runs, snapshot)
     met &= score_offline(measured, snapshot)
     met &= score_static_batches(measured, snapshot)
+    met &= score_calibration(runs, snapshot)
     return 0 if met else 1
 
 
@@ -199,6 +212,32 @@ def _pcie(case: ThroughputCase, snapshot: Snapshot) -> bool:
     """Whether accelerators of the part reach each other over PCIe, bridged pairs included."""
     kind = snapshot.accelerators[case.cells["accelerator"]].link.kind
     return kind in (LinkKind.PCIE, LinkKind.NVLINK_BRIDGE, LinkKind.NONE)
+
+
+def score_calibration(cases: Sequence[PredictionCase], snapshot: Snapshot) -> bool:
+    """Score what calibration with half of a group does for the other half; whether the bars of TPOT are met."""
+    print(
+        f"calibration: half of a group of {FEWEST_RUNS} runs or more calibrates, the error of the other half before → "
+        f"after, medians over the seeds {', '.join(map(str, SEEDS))}"
+    )
+    met = True
+    for group, runs in observed_groups(cases, snapshot).items():
+        found = held_out(group, runs, snapshot)
+        tpot, ttft = median_change(found.tpot), median_change(found.ttft)
+        met &= within_bar(tpot)
+        print(
+            f"  {' '.join(group):40s} {found.runs:3d} runs  TPOT {_change(tpot)}  TTFT {_change(ttft)}  "
+            f"TPOT in its 90 % interval {found.covered:.0%}"
+        )
+    print(
+        f"  bars of TPOT: an error above {LARGE_ERROR:g} falls to {LARGEST_SHARE_LEFT:.0%} of it, "
+        f"none grows by more than {ALLOWANCE:g}: {'met' if met else 'MISSED'}"
+    )
+    return met
+
+
+def _change(change: Change) -> str:
+    return f"{change.before:.3f} → {change.after:.3f} {'   ' if within_bar(change) else '(!)'}"
 
 
 def _group(case: PredictionCase) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli import catalog, inverse
+from optimizer.cli import calibrate, catalog, inverse
 from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
@@ -31,6 +31,7 @@ app.add_typer(catalog.app, name="catalog")
 app.command()(inverse.inverse)
 app.command()(ask)
 app.command()(init)
+app.command()(calibrate.calibrate)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""
@@ -39,6 +40,10 @@ MOST_ALTERNATIVES = 50
 """The search goes through everything that costs no more than the last of them."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option("--calibration", metavar="FILE", help="Corrections that `roofplan calibrate` wrote."),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,6 +82,7 @@ def solve(
     frontier_of: Annotated[
         str | None, typer.Option(metavar="LIMIT", help="The same for another latency, as slo.tpot.p99.")
     ] = None,
+    calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the best design for a specification, and prove it."""
@@ -86,10 +92,14 @@ def solve(
 
         solver = resources.enter_context(SolverProcess())  # first: CP-SAT gets ready beside everything else
 
+        from catalog.corrections import with_layer
         from catalog.read import load
         from optimizer.additions import read_question
 
-        spec, snapshot = read_question(spec_file, load())
+        snapshot = load()
+        if calibration is not None:
+            snapshot = with_layer(snapshot, calibration)
+        spec, snapshot = read_question(spec_file, snapshot)
 
         beside = Wanted(alternatives, frontier=frontier, frontier_of=frontier_of)
         raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), beside, as_json=as_json))
@@ -99,16 +109,20 @@ def solve(
 def predict(
     cases: Annotated[Path, typer.Argument(metavar="CASES.csv", help="Designs that exist, a row each.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.csv", help="Where to write the rows, predicted.")],
+    calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict latency, throughput and memory of designs that exist."""
     with exit_codes():
         from dataclasses import asdict
 
+        from catalog.corrections import with_layer
         from catalog.read import load
         from optimizer.predict import predict_file
 
         snapshot = load()
+        if calibration is not None:
+            snapshot = with_layer(snapshot, calibration)
         summary = predict_file(cases, out, snapshot)
         if as_json:
             counts = asdict(summary)
@@ -117,6 +131,7 @@ def predict(
             typer.echo(
                 f"{summary.rows:,} rows: {summary.ok:,} predicted, {summary.does_not_fit:,} do not fit, "
                 f"{summary.unsupported:,} unsupported; written to {out}"
+                + (f"; {summary.calibrated:,} calibrated by {calibration}" if calibration is not None else "")
             )
 
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from catalog.read import Snapshot
 from optimizer.arithmetic.loads import LoadShape
-from optimizer.arithmetic.replica_rows import Estimate
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.evaluate import Closed, Load, Offline, Open, evaluate
 from optimizer.predict.cases import Case, Clients, Rate
-from optimizer.question import STEP_DEVIATION, evidence_of
+from optimizer.question import corrected_rows, step_deviation
 
 Floats = NDArray[np.float64]
 
@@ -45,13 +44,9 @@ class Prediction:
 
 def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float) -> Prediction:
     """Predict cases of one model and one kind of load in a scenario of the step time's error."""
-    replicas = build_replicas(cases[0].model, [case.row for case in cases], snapshot)
-    deviation = np.array(
-        [
-            STEP_DEVIATION[evidence_of(case.row, Estimate(bits))]
-            for case, bits in zip(cases, replicas.estimates.tolist(), strict=True)
-        ]
-    )
+    model, rows = cases[0].model, [case.row for case in cases]
+    replicas = build_replicas(model, corrected_rows(model, rows, snapshot), snapshot)
+    deviation = step_deviation(model, rows, replicas.estimates, snapshot)
     shape = LoadShape(
         _column(cases, lambda case: case.prompt_tokens),
         _column(cases, lambda case: case.output_tokens),

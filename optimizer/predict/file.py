@@ -16,7 +16,7 @@ from optimizer.additions import Additions
 from optimizer.errors import QuestionError
 from optimizer.predict.cases import REQUIRED, Case, Unsupported, read_case
 from optimizer.predict.evaluation import Figures, Prediction, evaluate_cases
-from optimizer.question import INTERVAL_DEVIATIONS
+from optimizer.question import INTERVAL_DEVIATIONS, correction_of
 
 
 class PredictStatus(StrEnum):
@@ -33,21 +33,23 @@ PREDICTED_COLUMNS = ("status", "reason", *(f"{metric}{end}" for metric in METRIC
 
 @dataclass(frozen=True)
 class PredictSummary:
-    """How many rows ended how."""
+    """How many rows ended how; `calibrated` of the predicted ones rest on a correction of the user's own."""
 
     rows: int
     ok: int
     does_not_fit: int
     unsupported: int
+    calibrated: int
 
 
 @dataclass(frozen=True)
 class PredictedRow:
-    """The predicted columns of one row, as text."""
+    """The predicted columns of one row, as text; `calibrated`: a correction of the user's own was applied."""
 
     status: PredictStatus
     reason: str
     figures: Mapping[str, str]
+    calibrated: bool = False
 
 
 def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
@@ -75,6 +77,7 @@ def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
         statuses.count(PredictStatus.OK),
         statuses.count(PredictStatus.DOES_NOT_FIT),
         statuses.count(PredictStatus.UNSUPPORTED),
+        sum(prediction.calibrated for prediction in predictions),
     )
 
 
@@ -117,7 +120,8 @@ def _predict_group(cases: Sequence[Case], snapshot: Snapshot) -> list[PredictedR
             figures: dict[str, str] = {}
             for metric in METRICS:
                 figures |= _with_interval(metric, row, point, fast, slow)
-            predictions.append(PredictedRow(PredictStatus.OK, "", figures))
+            calibrated = correction_of(case.model, case.row, snapshot) is not None
+            predictions.append(PredictedRow(PredictStatus.OK, "", figures, calibrated))
     return predictions
 
 

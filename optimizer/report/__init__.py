@@ -26,6 +26,7 @@ from optimizer.outcome import (
     Status,
     Timing,
 )
+from optimizer.question import correction_of
 from optimizer.report import job_part
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
@@ -62,7 +63,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         proved=proved,
         objective=objective(spec, found),
         scope=_scope(spec, space),
-        assumed=_assumed(spec),
+        assumed=_assumed(spec, snapshot),
         cost=Cost(
             usd_per_hour=cost,
             usd_per_month=usd_per_month(design.usd_micro_per_hour),
@@ -91,7 +92,9 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
-        warnings=doubts(space, design, today),
+        warnings=doubts(
+            space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
+        ),
         timing=Timing(seconds=seconds),
     )
 
@@ -112,7 +115,7 @@ def _job_done(
         proved=proved,
         objective=job_part.objective(found, cost),
         scope=_scope(spec, space),
-        assumed=_assumed(spec),
+        assumed=_assumed(spec, snapshot),
         cost=Cost(
             usd_per_hour=usd_per_hour(design.usd_micro_per_hour),
             usd_per_month=None,
@@ -132,7 +135,9 @@ def _job_done(
         allowances=job_part.allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
-        warnings=doubts(space, design, today),
+        warnings=doubts(
+            space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
+        ),
         timing=Timing(seconds=seconds),
     )
 
@@ -145,7 +150,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         proved=True,
         objective=Objective(metric=metric_of(spec), value=None, bound=None, analytic_bound=None),
         scope=_scope(spec, space),
-        assumed=_assumed(spec),
+        assumed=_assumed(spec, snapshot),
         cost=None,
         design=None,
         predicted=None,
@@ -180,8 +185,18 @@ def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:
     )
 
 
-def _assumed(spec: ServingSpec) -> tuple[Assumed, ...]:
-    return tuple(Assumed(key=each.key, value=each.value, why=each.why) for each in spec.assumed)
+def _assumed(spec: ServingSpec, snapshot: Snapshot) -> tuple[Assumed, ...]:
+    """What the specification left open, and the user's own corrections, which stand for the catalog's step times."""
+    assumed = tuple(Assumed(key=each.key, value=each.value, why=each.why) for each in spec.assumed)
+    mine = [
+        f"{each.accelerator} with {each.engine} by {each.results} results of {each.as_of}"
+        for each in snapshot.corrections.values()
+        if each.model == spec.model and each.engine in spec.engines
+    ]
+    if not mine:
+        return assumed
+    parts = f"{len(mine)} part{'' if len(mine) == 1 else 's'}"
+    return (*assumed, Assumed(key="calibration", value=parts, why=f"step times are corrected: {'; '.join(mine)}"))
 
 
 def _search(found: Answer | NoAnswer, space: CandidateSpace) -> SearchOut:

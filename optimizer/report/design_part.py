@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from catalog.corrections import Correction
 from catalog.offers import Offer, Tier
 from catalog.parts import Evidence
 from optimizer.arithmetic.money import usd_per_hour
@@ -88,10 +89,11 @@ def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
     return tuple(allowances)
 
 
-def doubts(space: CandidateSpace, design: Column, today: date) -> tuple[str, ...]:
-    """What to doubt about the price and the part of a design."""
+def doubts(space: CandidateSpace, design: Column, correction: Correction | None, today: date) -> tuple[str, ...]:
+    """What to doubt about the price and the part of a design; `correction`: what was applied to its step times."""
     warnings = []
-    offer, part = space.offers[design.offer], space.keys[design.key].accelerator
+    offer, row = space.offers[design.offer], space.keys[design.key]
+    part = row.accelerator
     if offer.tier is Tier.SPOT and design.job is None:
         warnings.append("spot: interruptions are not in the percentiles; availability.spare_replicas covers them")
     if offer.is_undated:
@@ -103,6 +105,11 @@ def doubts(space: CandidateSpace, design: Column, today: date) -> tuple[str, ...
             warnings.append(f"the price of {offer.id} is {age} days old")
         elif age < 0:
             warnings.append(f"the price of {offer.id} is of a day to come, {offer.price_date}")
-    if part.evidence is not Evidence.MEASURED:
+    if correction is not None:
+        warnings.append(
+            f"step times of {part.id} are calibrated, × {correction.step_factors[row.weights.id]:.2f}, by "
+            f"{correction.results} results of {correction.as_of}"
+        )
+    elif part.evidence is not Evidence.MEASURED:
         warnings.append(f"{part.id} is not measured itself ({part.evidence.value}); its interval is wider")
     return tuple(warnings)

@@ -90,10 +90,10 @@ def own_time(hold_s: Floats, added_s: Floats, host_s: Floats, own_prefill_factor
         hold_s: length of the steps that carry the prompt, (R, J).
         added_s: what the prompt adds to steps that decode anyway, (R, J).
         host_s: time outside the steps (tokenisation, scheduling, transport), (R,).
-        own_prefill_factor: measured ratio of the wait for the own prefill to its work, (R,), at least 1.
+        own_prefill_factor: measured ratio of the wait for the own prefill to its work, (R,); counts as 1 below that.
 
     """
-    return host_s[:, None] + hold_s + (own_prefill_factor - 1.0)[:, None] * added_s
+    return host_s[:, None] + hold_s + np.maximum(own_prefill_factor - 1.0, 0.0)[:, None] * added_s
 
 
 def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats, bins: WorkloadBins) -> FirstTokenLaw:

@@ -41,7 +41,16 @@ def test_json_has_the_counts(run: Run, cases: Path, tmp_path: Path) -> None:
     ran = run("predict", str(cases), "-o", str(out), "--json")
     answer = json.loads(ran.out)
     assert (ran.code, ran.err) == (0, "")
-    assert list(answer) == ["schema_version", "rows", "ok", "does_not_fit", "unsupported", "out", "catalog_hash"]
+    assert list(answer) == [
+        "schema_version",
+        "rows",
+        "ok",
+        "does_not_fit",
+        "unsupported",
+        "calibrated",
+        "out",
+        "catalog_hash",
+    ]
     assert (answer["rows"], answer["ok"], answer["does_not_fit"], answer["unsupported"]) == (3, 1, 1, 1)
 
 

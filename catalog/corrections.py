@@ -1,0 +1,164 @@
+"""Corrections of the step times by the user's own measurements: a layer over the catalog, one file.
+
+A correction belongs to one (model, part, engine), and to the weight formats that were measured, since other formats run
+other kernels. It turns the constants of the engine into those of the user's own system, so that whatever is computed
+from a corrected engine keeps its laws: every step, and the floor and the bound of every step, has the same factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from catalog.engines import Engine
+from catalog.errors import CatalogError
+from catalog.parts import Frozen
+
+if TYPE_CHECKING:
+    from catalog.read import Snapshot
+
+Factor = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Error = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class MeasuredLoad(StrEnum):
+    """The kind of load of the results that a correction was fitted to."""
+
+    CLOSED_LOOP = "closed_loop"
+    OPEN = "open"
+
+
+class Change(Frozen):
+    """Median |ln(predicted/measured)| of the results that were fitted, before and after the correction."""
+
+    before: Error
+    after: Error
+
+
+class ResultFile(Frozen):
+    """A file of results that went into a correction."""
+
+    name: str
+    sha256: str
+
+
+class Correction(Frozen):
+    """What measurements say of one (model, part, engine), all by catalog id.
+
+    step_factors: multiple of every step, by weight format. prefill_factor: further multiple of what a prompt adds to
+    the steps that carry it. first_token_factor: multiple of the first token of a request that finds room in the cache.
+    step_deviation: standard deviation of the logarithm of a step time that is left; it holds for the tensor parallel
+    sizes that were measured (`tp`), others have the factors but no narrower interval. results: how many were fitted.
+    """
+
+    model: str
+    accelerator: str
+    engine: str
+    step_factors: dict[str, Factor] = Field(min_length=1)
+    prefill_factor: Factor
+    first_token_factor: Factor
+    step_deviation: Factor
+    tp: tuple[int, ...] = Field(min_length=1)
+    results: int = Field(ge=1)
+    load: MeasuredLoad
+    tpot_error: Change
+    ttft_error: Change
+    tools: tuple[str, ...]
+    files: tuple[ResultFile, ...]
+    as_of: str
+    catalog_hash: str
+
+    def applied_to(self, engine: Engine, weights: str) -> Engine:
+        """The engine as it was measured with a weight format; KeyError for one that was not measured."""
+        return corrected_engine(engine, self.step_factors[weights], self.prefill_factor, self.first_token_factor)
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """(model, accelerator, engine)."""
+        return self.model, self.accelerator, self.engine
+
+
+class Layer(Frozen):
+    """The content of a calibration file; one correction per group."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["roofplan-calibration"] = "roofplan-calibration"
+    corrections: tuple[Correction, ...] = ()
+
+
+def corrected_engine(engine: Engine, step: float, prefill: float, first_token: float) -> Engine:
+    """The engine with every step, what a prompt adds to it, and the first token multiplied.
+
+    Steps are those of one pipeline stage; hops between stages stay. The first token is multiplied as a whole, so the
+    prefill factor is taken out of its own prefill again.
+    """
+    return engine.model_copy(
+        update={
+            "kernel_scale": step * engine.kernel_scale,
+            "step_s": step * engine.step_s,
+            "sequence_s": step * engine.sequence_s,
+            "layer_s": step * engine.layer_s,
+            "prefill_factor": prefill * engine.prefill_factor,
+            "prefill_event_s": step * prefill * engine.prefill_event_s,
+            "host_s": first_token * engine.host_s,
+            "own_prefill_factor": first_token / prefill * engine.own_prefill_factor,
+            "extra_steps": first_token * engine.extra_steps,
+            "burst_share": first_token * engine.burst_share,
+        }
+    )
+
+
+def read_layer(path: Path) -> Layer:
+    """Return the layer in a calibration file.
+
+    Raises CatalogError if it cannot be read, is no such file, or names a group twice; the message says where.
+    """
+    try:
+        layer = Layer.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise CatalogError(
+            f"{path}: {where + ': ' if where else ''}{first['msg']}; a calibration file is what "
+            "`roofplan calibrate … -o FILE` writes"
+        ) from None
+    twice = _first_repeated(correction.group for correction in layer.corrections)
+    if twice is not None:
+        raise CatalogError(f"{path}: corrections: {', '.join(twice)} stands there twice")
+    return layer
+
+
+def _first_repeated(groups: Iterable[tuple[str, str, str]]) -> tuple[str, str, str] | None:
+    seen = set()
+    for group in groups:
+        if group in seen:
+            return group
+        seen.add(group)
+    return None
+
+
+def with_layer(snapshot: Snapshot, path: Path) -> Snapshot:
+    """Return the snapshot with the corrections of the calibration file at `path`.
+
+    Raises CatalogError as `read_layer` does, and where a correction names what the catalog does not hold.
+    """
+    layer = read_layer(path)
+    tables: dict[str, Collection[str]] = {
+        "model": snapshot.models,
+        "accelerator": snapshot.accelerators,
+        "engine": snapshot.engines,
+        "format": snapshot.formats,
+    }
+    for correction in layer.corrections:
+        names = [*zip(tables, correction.group, strict=False), *(("format", name) for name in correction.step_factors)]
+        for kind, name in names:
+            if name not in tables[kind]:
+                raise CatalogError(f"{path}: corrections: no {kind} {name!r} in this catalog")
+    corrections = {correction.group: correction for correction in layer.corrections}
+    return snapshot.model_copy(update={"corrections": corrections})

@@ -1,0 +1,68 @@
+"""What a calibration found, as text: errors before and after, factors, interval, and what was done to the file."""
+
+from __future__ import annotations
+
+import math
+
+from catalog.corrections import Change, MeasuredLoad
+from optimizer.calibration.calibrate import Calibrated, Calibration
+from optimizer.calibration.layer import Stored
+from optimizer.question import INTERVAL_DEVIATIONS
+
+_LOADS = {MeasuredLoad.CLOSED_LOOP: "clients that wait for their answers", MeasuredLoad.OPEN: "arrivals at a rate"}
+# What a median error may grow by before it is worth a word.
+WORSE = 0.02
+ERROR_IS = "error: median |ln(predicted/measured)| of these results"
+
+
+def calibration_text(found: Calibrated, stored: Stored, path: str) -> str:
+    """A few lines per part and engine, then what to doubt, then the file."""
+    lines = [line for each in found.calibrations for line in _group(each)]
+    lines += [f"note: {result.source}: {note}" for result in found.results for note in result.notes]
+    lines += [f"left out: {reason}" for each in found.calibrations for reason in each.left_out]
+    groups = len(found.calibrations)
+    lines.append(
+        f"stored in {path}: {groups} group{_s(groups)}, {stored.replaced} of them replaced; "
+        f"{stored.kept} other{_s(stored.kept)} kept"
+    )
+    lines.append(f"use it: roofplan solve SPEC --calibration {path}")
+    return "\n".join(lines)
+
+
+def _group(each: Calibration) -> list[str]:
+    correction = each.correction
+    steps = ", ".join(f"× {factor:.2f} with {name} weights" for name, factor in correction.step_factors.items())
+    tools = ", ".join(correction.tools)
+    lines = [
+        f"{correction.model} on {correction.accelerator} with {correction.engine}: {correction.results} "
+        f"result{_s(correction.results)} of {tools}; {_LOADS[correction.load]}",
+        f"  {ERROR_IS}",
+        f"  TPOT   {_change(correction.tpot_error)}",
+        f"  TTFT   {_change(correction.ttft_error)}",
+        f"  step {steps}; prefill × {correction.prefill_factor:.2f}; first token × {correction.first_token_factor:.2f}",
+        f"  90 % interval of a step: from ×/÷ {_interval(each.deviation_before)} "
+        f"to ×/÷ {_interval(correction.step_deviation)} at TP{', TP'.join(map(str, correction.tp))}",
+    ]
+    for metric, change in (("TPOT", correction.tpot_error), ("TTFT", correction.ttft_error)):
+        if change.after > change.before + WORSE:
+            lines.append(
+                f"  {metric} is no better for it: no factor fits these results; look at them before you use it"
+            )
+    if each.other is not None:
+        lines.append(
+            f"  not fitted: {each.other.results} result{_s(each.other.results)} with {_LOADS[each.other.load]}: "
+            f"TPOT {_change(each.other.tpot_error)}, TTFT {_change(each.other.ttft_error)}"
+        )
+    return lines
+
+
+def _change(change: Change) -> str:
+    return f"{change.before:.3f} → {change.after:.3f}"
+
+
+def _interval(deviation: float) -> str:
+    return f"{math.exp(INTERVAL_DEVIATIONS * deviation):.2f}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,146 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog.corrections import read_layer
+from optimizer.calibration.importers import read_results
+from tests.cli.conftest import Ran
+from tests.optimizer.calibration import writers
+from tests.optimizer.calibration.writers import run as bench
+
+Run = Callable[..., Ran]
+SYSTEM = ("--gpu", "h100-sxm-80gb", "--tp", "1", "--engine", "vllm")
+CASES = """\
+case_id,model,accelerator,accelerators,engine,prompt_tokens,output_tokens,concurrency
+a,llama-3.1-8b,h100-sxm-80gb,1,vllm,512,128,8
+b,llama-3.1-8b,h200-sxm-141gb,1,vllm,512,128,8
+"""
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Five runs of a system a third slower than predicted."""
+    path = tmp_path / "bench.jsonl"
+    runs = [bench(concurrency=float(clients), requests=10 * clients, tpot_s=0.012) for clients in (1, 2, 4, 6, 8)]
+    path.write_bytes(writers.lines_of(runs))
+    return path
+
+
+def predicted(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_results_become_a_layer_that_predict_uses(run: Run, results: Path, tmp_path: Path) -> None:
+    layer, cases = tmp_path / "layer.json", tmp_path / "cases.csv"
+    ran = run("calibrate", str(results), *SYSTEM, "-o", str(layer))
+    assert (ran.code, ran.err) == (0, "")
+    assert "llama-3.1-8b on h100-sxm-80gb with vllm: 5 results of vllm bench serve" in ran.out
+    assert f"stored in {layer}: 1 group, 0 of them replaced; 0 others kept" in ran.out
+    (found,) = read_layer(layer).corrections
+    assert found.step_factors["bf16"] > 1.1
+
+    cases.write_text(CASES, encoding="utf-8")
+    plain, corrected = tmp_path / "plain.csv", tmp_path / "corrected.csv"
+    assert run("predict", str(cases), "-o", str(plain)).code == 0
+    ran = run("predict", str(cases), "-o", str(corrected), "--calibration", str(layer))
+    assert ran.out.endswith(f"written to {corrected}; 1 calibrated by {layer}\n")
+    before, after = predicted(plain), predicted(corrected)
+    assert before[1] == after[1]
+    assert abs(float(after[0]["tpot_mean_s"]) - 0.012) < abs(float(before[0]["tpot_mean_s"]) - 0.012)
+    spreads = [float(row[0]["tpot_mean_s_high"]) / float(row[0]["tpot_mean_s_low"]) for row in (before, after)]
+    assert spreads[1] < spreads[0]
+
+
+def test_solve_says_that_it_used_a_calibration(
+    run: Run, results: Path, tmp_path: Path, spec_file: Callable[..., Path]
+) -> None:
+    layer = tmp_path / "layer.json"
+    run("calibrate", str(results), *SYSTEM, "-o", str(layer))
+    spec = str(spec_file("providers: [lambda, runpod]", "accelerators: [h100-sxm-80gb]\nformats: {weights: [bf16]}"))
+    plain = json.loads(run("solve", spec, "--json").out)
+    found = json.loads(run("solve", spec, "--calibration", str(layer), "--json").out)
+    assert found.keys() == plain.keys()
+    (assumed,) = [each for each in found["assumed"] if each["key"] == "calibration"]
+    assert assumed["value"] == "1 part"
+    assert "corrected: h100-sxm-80gb with vllm by 5 results of" in assumed["why"]
+    assert any("step times of h100-sxm-80gb are calibrated" in warning for warning in found["warnings"])
+    assert not any("calibrated" in warning for warning in plain["warnings"])
+    assert found["predicted"]["tpot_s"]["mean"] > plain["predicted"]["tpot_s"]["mean"]
+    assert "calibration 1 part;" in run("solve", spec, "--calibration", str(layer)).out
+
+
+def test_a_layer_keeps_its_other_groups_and_replaces_its_own(run: Run, results: Path, tmp_path: Path) -> None:
+    layer = tmp_path / "layer.json"
+    run("calibrate", str(results), *SYSTEM, "-o", str(layer))
+    other = run("calibrate", str(results), "--gpu", "h200", "--tp", "1", "--engine", "vllm", "-o", str(layer))
+    assert "0 of them replaced; 1 other kept" in other.out
+    first = read_layer(layer).corrections[0]
+    again = json.loads(run("calibrate", str(results), *SYSTEM, "-o", str(layer), "--json").out)
+    assert (again["replaced"], again["kept"]) == (1, 1)
+    assert read_layer(layer).corrections[0] == first
+    assert [each["accelerator"] for each in again["corrections"]] == ["h100-sxm-80gb"]
+
+
+def test_results_leave_as_reports(run: Run, results: Path, tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    assert run("calibrate", str(results), *SYSTEM, "-o", str(tmp_path / "l"), "--export", str(reports)).code == 0
+    read = read_results(reports.read_bytes(), "reports")
+    assert [each.concurrency for each in read] == [1, 2, 4, 6, 8]
+
+
+def test_the_users_own_layer_is_where_the_environment_says(
+    run: Run, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROOFPLAN_CALIBRATION", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert run("calibrate", str(results), *SYSTEM).code == 0
+    assert (tmp_path / "config" / "roofplan" / "calibration.json").is_file()
+    monkeypatch.setenv("ROOFPLAN_CALIBRATION", str(tmp_path / "mine.json"))
+    assert run("calibrate", str(results), *SYSTEM).code == 0
+    assert (tmp_path / "mine.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"tokens": 3}', "a result of no tool that is known"),
+        (writers.vllm_bench(bench(failed=30)), "30 of 110 requests failed"),
+        (writers.vllm_bench(bench(ttft_s=-0.1)), "ttft mean is -0.1"),
+        (writers.vllm_bench(bench()).replace(b'"mean_tpot_ms"', b'"other"'), "mean_tpot_ms: missing"),
+        (writers.vllm_bench(bench()) + writers.vllm_bench(bench(model="qwen3-32b")), "results of several models"),
+    ],
+)
+def test_bad_results_exit_two_and_store_nothing(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
+    path, layer, reports = tmp_path / "bench.json", tmp_path / "layer.json", tmp_path / "reports.jsonl"
+    path.write_bytes(content)
+    ran = run("calibrate", str(path), *SYSTEM, "-o", str(layer), "--export", str(reports))
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert str(path) in ran.err
+    assert not layer.exists()
+    assert not reports.exists()
+
+
+def test_a_file_that_is_no_layer_is_never_overwritten(run: Run, results: Path, tmp_path: Path) -> None:
+    layer = tmp_path / "notes.json"
+    layer.write_text("my notes", encoding="utf-8")
+    ran = run("calibrate", str(results), *SYSTEM, "-o", str(layer))
+    assert (ran.code, ran.out) == (2, "")
+    assert layer.read_text(encoding="utf-8") == "my notes"
+    for command in (("solve", "x.yaml"), ("predict", "x.csv", "-o", "y.csv")):
+        ran = run(*command, "--calibration", str(layer))
+        assert ran.code == 2
+        assert str(layer) in ran.err
+
+
+def test_places_that_cannot_be_read_or_written(run: Run, results: Path, tmp_path: Path) -> None:
+    assert "cannot be read" in run("calibrate", str(tmp_path / "missing"), *SYSTEM).err
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="utf-8")
+    ran = run("calibrate", str(results), *SYSTEM, "-o", str(blocked / "layer.json"))
+    assert ran.code == 2
+    assert "cannot be written" in ran.err

@@ -1,0 +1,122 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from catalog.read import Snapshot, load
+from optimizer.calibration.factors import Factors, Observation, fit, predicted_logs
+from optimizer.calibration.observe import Stated, observe
+from optimizer.predict.cases import Clients
+from tests.optimizer.calibration.writers import run
+
+SPREAD = math.log(1.5) / 1.645
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Snapshot:
+    return load()
+
+
+def observation(snapshot: Snapshot, clients: float, *, prompt: float = 1000.0, weights: str = "bf16") -> Observation:
+    result = run(prompt=prompt, output=200.0, concurrency=clients, requests=round(10 * clients))
+    assert result.tpot is not None
+    stated = Stated(gpu="h100-sxm-80gb", engine="vllm", tp=1, weights=weights)
+    return observe(result, result.tpot, stated, snapshot)
+
+
+def measured_under(
+    runs: list[Observation], factors: Factors, snapshot: Snapshot, noise: float = 0.0
+) -> list[Observation]:
+    """The runs as a system with these factors would have done them, with seeded noise of this size."""
+    tpot, ttft = predicted_logs([each.case for each in runs], factors, snapshot)
+    rng = np.random.default_rng(7)
+    off = noise * rng.standard_normal((2, len(runs)))
+    return [
+        replace(each, tpot_s=math.exp(a), ttft_s=math.exp(b))
+        for each, a, b in zip(runs, tpot + off[0], ttft + off[1], strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def runs(snapshot: Snapshot) -> list[Observation]:
+    """Sixteen loads, from those that barely prefill to those that do little else."""
+    return [
+        observation(snapshot, clients, prompt=prompt)
+        for clients in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 48.0, 64.0)
+        for prompt in (100.0, 4000.0)
+    ]
+
+
+@pytest.mark.parametrize(("step", "prefill", "first_token"), [(1.3, 0.6, 1.5), (0.8, 2.0, 0.6), (1.0, 1.0, 1.0)])
+def test_the_factors_of_a_system_are_found(
+    snapshot: Snapshot, runs: list[Observation], step: float, prefill: float, first_token: float
+) -> None:
+    factors = Factors({"bf16": step}, prefill, first_token)
+    found = fit(measured_under(runs, factors, snapshot), snapshot, SPREAD)
+    assert found.factors.step["bf16"] == pytest.approx(step, rel=0.03)
+    assert found.factors.prefill == pytest.approx(prefill, rel=0.1)
+    assert found.factors.first_token == pytest.approx(first_token, rel=0.06)
+    assert found.step_deviation < 0.6 * SPREAD
+
+
+def test_one_odd_run_moves_nothing(snapshot: Snapshot, runs: list[Observation]) -> None:
+    measured = measured_under(runs, Factors({"bf16": 1.2}, 1.0, 1.0), snapshot)
+    odd = [replace(measured[0], tpot_s=20.0 * measured[0].tpot_s), *measured[1:]]
+    assert fit(odd, snapshot, SPREAD).factors.step["bf16"] == pytest.approx(1.2, rel=0.03)
+
+
+def test_every_format_has_its_own_step(snapshot: Snapshot) -> None:
+    clients = (1.0, 4.0, 16.0, 32.0, 48.0, 64.0)
+    runs = [observation(snapshot, each, weights=weights) for each in clients for weights in ("bf16", "fp8")]
+    measured = measured_under(runs, Factors({"bf16": 1.5, "fp8": 1.1}, 1.0, 1.0), snapshot)
+    step = fit(measured, snapshot, SPREAD).factors.step
+    assert step["bf16"] == pytest.approx(1.5, rel=0.05)
+    assert step["fp8"] == pytest.approx(1.1, rel=0.05)
+
+
+def test_few_runs_move_little_and_narrow_nothing(snapshot: Snapshot, runs: list[Observation]) -> None:
+    measured = measured_under(runs[:2], Factors({"bf16": 5.0}, 1.0, 4.0), snapshot)
+    one = fit(measured[:1], snapshot, SPREAD)
+    # the slope of the objective cannot exceed one run's, 1/RUN_ERROR, so ln a ≤ τ²/RUN_ERROR
+    assert 1.0 < one.factors.step["bf16"] <= math.exp(SPREAD**2 / 0.2) * 1.001
+    assert one.factors.first_token < math.sqrt(4.0) * 1.6
+    for count in (1, 2):
+        assert fit(measured[:count], snapshot, SPREAD).step_deviation >= SPREAD
+
+
+def test_noise_alone_moves_little_and_the_interval_covers_it(snapshot: Snapshot, runs: list[Observation]) -> None:
+    found = fit(measured_under(runs, Factors({}, 1.0, 1.0), snapshot, noise=0.1), snapshot, SPREAD)
+    assert abs(math.log(found.factors.step["bf16"])) < 0.06
+    assert abs(math.log(found.factors.first_token)) < 0.06
+    assert 0.1 < found.step_deviation < 0.2
+
+
+def test_a_spread_beyond_the_law_widens_the_interval(snapshot: Snapshot, runs: list[Observation]) -> None:
+    assert (
+        fit(measured_under(runs, Factors({}, 1.0, 1.0), snapshot, noise=0.8), snapshot, SPREAD).step_deviation > SPREAD
+    )
+
+
+def test_a_first_token_that_no_factor_helps_stays(snapshot: Snapshot, runs: list[Observation]) -> None:
+    measured = measured_under(runs, Factors({}, 1.0, 1.0), snapshot)
+    # half of the runs at twice, the other half at half the prediction, and one more: the median would fit that one side
+    torn = [replace(each, ttft_s=each.ttft_s * (2.0 if place % 2 else 0.5)) for place, each in enumerate(measured[:15])]
+    assert fit(torn, snapshot, SPREAD).factors.first_token == 1.0
+
+
+def test_the_order_of_the_runs_does_not_matter(snapshot: Snapshot, runs: list[Observation]) -> None:
+    measured = measured_under(runs, Factors({"bf16": 1.2}, 0.8, 1.1), snapshot, noise=0.1)
+    forward, backward = fit(measured, snapshot, SPREAD), fit(measured[::-1], snapshot, SPREAD)
+    assert forward.factors.step["bf16"] == pytest.approx(backward.factors.step["bf16"], rel=1e-3)
+    assert forward == fit(measured, snapshot, SPREAD)
+
+
+def test_the_whole_closed_loop_scales_with_its_factors(snapshot: Snapshot, runs: list[Observation]) -> None:
+    alone = [each.case for each in runs if isinstance(each.case.load, Clients) and each.case.load.concurrency == 1.0]
+    plain_tpot, plain_ttft = predicted_logs(alone, Factors({}, 1.0, 1.0), snapshot)
+    tpot, ttft = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, 1.0), snapshot)
+    assert tpot - plain_tpot == pytest.approx(np.full(len(alone), math.log(1.25)))  # nobody else prefills
+    _, slower = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, 2.0), snapshot)
+    assert slower - ttft == pytest.approx(np.full(len(alone), math.log(2.0)))
+    assert np.all(ttft >= plain_ttft)

@@ -1,0 +1,104 @@
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.corrections import Change
+from catalog.read import Snapshot, load
+from optimizer.calibration.factors import Factors, Observation, predicted_logs
+from optimizer.calibration.halves import (
+    FEWEST_RUNS,
+    SEEDS,
+    exchange_bytes,
+    held_out,
+    median_change,
+    observed_groups,
+    within_bar,
+)
+from optimizer.calibration.importers import Tool
+from optimizer.calibration.score import score_calibration
+from optimizer.calibration.silicon import FILE_NAME, PredictionCase, read_silicon
+from optimizer.predict.cases import Clients
+from tests.optimizer.calibration.test_score import case
+from tests.optimizer.calibration.writers import WRITERS
+
+# A directory with the published runs, which are not shipped.
+MEASURED = os.environ.get("ROOFPLAN_MEASURED", "")
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Snapshot:
+    return load()
+
+
+def system(factors: Factors, snapshot: Snapshot, runs: int = 16) -> list[PredictionCase]:
+    """Runs of a system with these factors and seeded noise of 4 %."""
+    loads = [
+        case(f"run {place}", 0.01, concurrency=float(2 ** (place % 6)), prompt_tokens=500.0 * (1 + place % 4))
+        for place in range(runs)
+    ]
+    (found,) = observed_groups(loads, snapshot).values()
+    tpot, ttft = predicted_logs([each.case for each in found], factors, snapshot)
+    noise = 0.04 * np.random.default_rng(11).standard_normal((2, runs))
+    return [
+        replace(each, measured_tpot_s=math.exp(a), measured_ttft_s=math.exp(b))
+        for each, a, b in zip(loads, tpot + noise[0], ttft + noise[1], strict=True)
+    ]
+
+
+def figures(run: Observation) -> tuple[float, ...]:
+    case, load = run.case, run.case.load
+    assert isinstance(load, Clients)
+    return run.tpot_s, run.ttft_s, case.prompt_tokens, case.output_tokens, load.concurrency, load.requests
+
+
+def test_a_half_calibrates_the_other(snapshot: Snapshot) -> None:
+    (group,) = observed_groups(system(Factors({"bf16": 1.6}, 1.5, 2.0), snapshot), snapshot).items()
+    found = held_out(*group, snapshot)
+    assert (found.group, found.runs, len(found.tpot)) == (("llama-3.1-8b", "h100-sxm-80gb", "vllm"), 16, len(SEEDS))
+    for changes in (found.tpot, found.ttft):
+        change = median_change(changes)
+        assert change.before > 0.2
+        assert change.after < 0.3 * change.before
+    assert found.covered > 0.9
+
+
+def test_a_system_as_predicted_is_not_made_worse(snapshot: Snapshot, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score_calibration(system(Factors({}, 1.0, 1.0), snapshot), snapshot)
+    out = capsys.readouterr().out
+    assert "seeds 1, 2, 3, 4, 5" in out
+    assert "llama-3.1-8b h100-sxm-80gb vllm" in out
+
+
+def test_the_bars() -> None:
+    assert within_bar(Change(before=0.5, after=0.3))
+    assert not within_bar(Change(before=0.5, after=0.31))
+    assert within_bar(Change(before=0.1, after=0.12))
+    assert not within_bar(Change(before=0.1, after=0.121))
+
+
+def test_a_group_of_few_runs_is_not_scored(snapshot: Snapshot) -> None:
+    assert not observed_groups([case(str(place), 0.01) for place in range(FEWEST_RUNS - 1)], snapshot)
+
+
+@pytest.mark.parametrize("tool", Tool)
+def test_every_format_carries_the_runs(tool: Tool, snapshot: Snapshot) -> None:
+    measured = Path(MEASURED)
+    cases = (
+        read_silicon(measured)
+        if MEASURED and (measured / FILE_NAME).is_file()
+        else system(Factors({"bf16": 1.3}, 1.0, 1.0), snapshot)
+    )
+    exchanged = observed_groups(cases, snapshot, exchange_bytes)
+    written = observed_groups(cases, snapshot, WRITERS[tool])
+    assert written.keys() == exchanged.keys()
+    for group, runs in written.items():
+        assert [figures(each) for each in runs] == [pytest.approx(figures(each)) for each in exchanged[group]]
+
+
+@pytest.mark.skipif(not MEASURED, reason="ROOFPLAN_MEASURED names no directory")
+def test_public_groups_are_within_the_bars(snapshot: Snapshot) -> None:
+    assert score_calibration(read_silicon(Path(MEASURED)), snapshot)
