@@ -31,6 +31,7 @@ from requirements_specs.serving import ServingSpec
 
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
+    from optimizer.ways_out import WaysOut
 
 # The optimum and two alternatives.
 DESIGNS_REPORTED = 3
@@ -90,7 +91,8 @@ class NoAnswer:
     """No design meets the specification.
 
     impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
-    budget and accelerator cap and with any number of the owned machines, None where there is none.
+    budget and accelerator cap and with any number of the owned machines, None where there is none. ways_out: the
+    conflicts and the relaxations.
     """
 
     problem: Problem | Nothing
@@ -98,6 +100,7 @@ class NoAnswer:
     refined: int
     impossible: Impossible | None
     uncapped: Column | None
+    ways_out: WaysOut
     frontier: Frontier | None = None
 
 
@@ -161,12 +164,14 @@ def answer(
     """
     problem = pose(spec, snapshot)
     if isinstance(problem, Nothing):
-        return NoAnswer(problem, _ledger_of_nothing(problem.space), 0, None, None)
+        ledger = _ledger_of_nothing(problem.space)
+        return NoAnswer(problem, ledger, 0, None, None, _ways_out(spec, snapshot, problem, solver))
     frontier = None if beside.frontier is None else _frontier(problem, *beside.frontier)
     more = beside.alternatives
     found = search(problem, DESIGNS_REPORTED if more is None else 1 + more, solver, near=more is not None)
     if isinstance(found, Refinement):
-        return replace(_no_answer(problem, found), frontier=frontier)
+        without = _no_answer(problem, found, _ways_out(spec, snapshot, problem, solver))
+        return replace(without, frontier=frontier)
     design, by_cost = found.design, problem.aim is None
     problem = replace(problem, demand=_carried(problem, design))
     return Answer(
@@ -266,19 +271,30 @@ def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: i
     return _least_cost(replace(problem, demand=cheaper), problem.question)
 
 
-def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
+def _ways_out(spec: ServingSpec, snapshot: Snapshot, problem: Problem | Nothing, solver: Solver) -> WaysOut:
+    """Conflicts and relaxations; each relaxation is searched, solved and verified like any other specification."""
+    from optimizer.ways_out import ways_out  # here, so that a specification with an answer does not pay for it
+
+    def solve_again(relaxed: Problem) -> int | None:
+        found = search(relaxed, 1, solver)
+        return found.design.usd_micro_per_hour if isinstance(found, Found) else None
+
+    return ways_out(spec, snapshot, problem, solve_again)
+
+
+def _no_answer(problem: Problem, refinement: Refinement, ways: WaysOut) -> NoAnswer:
     """Tell a wall of physics from a cap that is too low."""
     space, physics = problem.space, problem.physics
     ledger = count_rows(space, refinement, ())
     refined = refined_rows(refinement)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
-        return NoAnswer(problem, ledger, refined, impossible, None)
+        return NoAnswer(problem, ledger, refined, impossible, None, ways)
     demand, space = without_caps(problem.demand), space.of_any_number()
     uncapped = exact_columns(
         space, physics, problem.question, demand, refine(space, physics, problem.question, demand, 1)
     )
-    return NoAnswer(problem, ledger, refined, None, uncapped[0] if uncapped else None)
+    return NoAnswer(problem, ledger, refined, None, uncapped[0] if uncapped else None, ways)
 
 
 def _ledger_of_nothing(space: CandidateSpace) -> Ledger:
