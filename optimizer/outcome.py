@@ -407,6 +407,28 @@ class PriceFileOut(Result):
     admitted: int
 
 
+SpecValue = bool | int | float | str | tuple[str, ...] | tuple[int, ...] | dict[str, int]
+"""A value as a specification writes it: SI for latencies, dollars for budgets, a range as its ends."""
+
+
+class Change(Result):
+    """One requirement of the specification: what it states (`from` in JSON), and what it would have to state."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    requirement: str
+    stated: SpecValue = Field(serialization_alias="from")
+    to: SpecValue
+
+
+class Relaxation(Result):
+    """Changes that together give a design at this cost; `verified`: the changed specification was solved once more."""
+
+    changes: tuple[Change, ...]
+    usd_per_hour: float
+    verified: bool
+
+
 class Timing(Result):
     """Wall time of the answer."""
 
@@ -414,7 +436,14 @@ class Timing(Result):
 
 
 class Outcome(Result):
-    """The whole answer. `conflicts` and `relaxations` are null until they are computed."""
+    """The whole answer.
+
+    conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
+    where there is a design.
+    """
+
+    # of its parts, only a change has another name in JSON
+    model_config = ConfigDict(serialize_by_alias=True)
 
     schema_version: int = SCHEMA_VERSION
     status: Status
@@ -431,8 +460,8 @@ class Outcome(Result):
     walls: tuple[WallOut, ...]
     floor: Floor | None = None
     minimum_hardware: MinimumHardware | None = None
-    conflicts: None = None
-    relaxations: None = None
+    conflicts: tuple[tuple[str, ...], ...] | None = None
+    relaxations: tuple[Relaxation, ...] | None = None
     alternatives: tuple[Alternative, ...] = ()
     near_optimum: NearOptimum | None = None
     frontier: FrontierOut | None = None

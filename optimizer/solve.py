@@ -34,6 +34,7 @@ from requirements_specs.serving import ServingSpec
 
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
+    from optimizer.ways_out import WaysOut
 
 # The optimum and two alternatives.
 DESIGNS_REPORTED = 3
@@ -96,7 +97,8 @@ class NoAnswer:
     """No design meets the specification.
 
     impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
-    budget and accelerator cap and with any number of the owned machines, None where there is none.
+    budget and accelerator cap and with any number of the owned machines, None where there is none. ways_out: the
+    conflicts and the relaxations, None for a job.
     """
 
     problem: Problem | Nothing
@@ -104,6 +106,7 @@ class NoAnswer:
     refined: int
     impossible: Impossible | None
     uncapped: Column | None
+    ways_out: WaysOut | None
     frontier: Frontier | None = None
 
 
@@ -169,12 +172,14 @@ def answer(
     """
     problem = pose(spec, snapshot)
     if isinstance(problem, Nothing):
-        return NoAnswer(problem, _ledger_of_nothing(problem.space), 0, None, None)
+        ledger = _ledger_of_nothing(problem.space)
+        return NoAnswer(problem, ledger, 0, None, None, _ways_out(spec, snapshot, problem, solver))
     frontier = None if beside.frontier is None else _frontier(problem, *beside.frontier)
     more = beside.alternatives
     found = search(problem, DESIGNS_REPORTED if more is None else 1 + more, solver, near=more is not None)
     if isinstance(found, Refinement):
-        return replace(_no_answer(problem, found), frontier=frontier)
+        without = _no_answer(problem, found, _ways_out(spec, snapshot, problem, solver))
+        return replace(without, frontier=frontier)
     if problem.job is not None:
         return _job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
@@ -351,7 +356,23 @@ def _cost_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, usd_micro: i
     return _least_cost(replace(problem, demand=cheaper), problem.question)
 
 
-def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
+def _ways_out(spec: ServingSpec, snapshot: Snapshot, problem: Problem | Nothing, solver: Solver) -> WaysOut | None:
+    """Conflicts and relaxations; each relaxation is searched, solved and verified like any other specification.
+
+    None for a job, whose requirements are its window and its caps, which the floor tells apart.
+    """
+    if spec.workload.offline is not None:
+        return None
+    from optimizer.ways_out import ways_out  # here, so that a specification with an answer does not pay for it
+
+    def solve_again(relaxed: Problem) -> int | None:
+        found = search(relaxed, 1, solver)
+        return found.design.usd_micro_per_hour if isinstance(found, Found) else None
+
+    return ways_out(spec, snapshot, problem, solve_again)
+
+
+def _no_answer(problem: Problem, refinement: Refinement, ways: WaysOut | None) -> NoAnswer:
     """Tell a wall of physics from a cap that is too low."""
     space, physics = problem.space, problem.physics
     ledger = count_rows(space, refinement, ())
@@ -360,15 +381,15 @@ def _no_answer(problem: Problem, refinement: Refinement) -> NoAnswer:
         impossible = impossible_job(space, physics, problem.question, problem.job)
         uncapped_job = replace(problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
         best = None if impossible is not None else _best_job_column(problem, uncapped_job)
-        return NoAnswer(problem, ledger, refined, impossible, best)
+        return NoAnswer(problem, ledger, refined, impossible, best, None)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
-        return NoAnswer(problem, ledger, refined, impossible, None)
+        return NoAnswer(problem, ledger, refined, impossible, None, ways)
     demand, space = without_caps(problem.demand), space.of_any_number()
     uncapped = exact_columns(
         space, physics, problem.question, demand, refine(space, physics, problem.question, demand, 1)
     )
-    return NoAnswer(problem, ledger, refined, None, uncapped[0] if uncapped else None)
+    return NoAnswer(problem, ledger, refined, None, uncapped[0] if uncapped else None, ways)
 
 
 def _ledger_of_nothing(space: CandidateSpace) -> Ledger:

@@ -81,6 +81,24 @@ def test_an_infeasible_answer_has_the_same_keys(chat: dict[str, Any], impossible
     assert impossible["floor"]["least"] > impossible["floor"]["limit"] == 0.005
 
 
+def test_conflicts_and_relaxations_are_paths_with_amounts(impossible: dict[str, Any]) -> None:
+    assert ["slo.tpot.mean", "formats.weights", "layout.accelerators_per_replica"] in impossible["conflicts"]
+    for relaxation in impossible["relaxations"]:
+        assert relaxation.keys() == {"changes", "usd_per_hour", "verified"}
+        assert relaxation["verified"] is True
+        for change in relaxation["changes"]:
+            assert change.keys() == {"requirement", "from", "to"}
+    changes = {
+        change["requirement"]: (change["from"], change["to"])
+        for relaxation in reversed(impossible["relaxations"])
+        for change in relaxation["changes"]
+    }
+    assert changes["formats.weights"] == (["bf16"], ["bf16", "fp8"])
+    assert changes["layout.accelerators_per_replica"] == (1, [1, 8])
+    assert changes["slo.tpot.mean"][0] == 0.005
+    assert changes["slo.tpot.mean"][1] > 0.005
+
+
 def test_the_proof_is_bound_equals_objective_over_millions_of_rows(chat: dict[str, Any]) -> None:
     assert chat["proved"] is True
     assert chat["status"] == "optimal"

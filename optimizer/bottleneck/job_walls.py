@@ -63,6 +63,7 @@ def impossible_job(space: CandidateSpace, physics: Physics, question: Question, 
         least=float(seconds[key]),
         accelerator=space.keys[key].accelerator.id,
         accelerators_per_replica=space.layouts[key].accelerators,
+        share=None,
     )
 
 

@@ -153,7 +153,8 @@ def _not_found(outcome: Outcome, spec: ServingSpec, following: str) -> Text:
     words = "No design meets this specification · proved infeasible" if infeasible else "Stopped before an answer"
     why = (
         (infeasible_sections.wall(outcome), infeasible_sections.illegal(outcome)),
-        (infeasible_sections.remedies(outcome, spec),),
+        (infeasible_sections.conflicts(outcome, spec),),
+        (infeasible_sections.ways_out(outcome, spec), infeasible_sections.remedies(outcome, spec)),
     )
     answer = (
         *(why if infeasible else ()),

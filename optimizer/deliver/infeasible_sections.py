@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from catalog.walls import WallFamily
 from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.deliver.figures import data, dollars, duration
-from optimizer.deliver.page import Section, listed, packed
+from optimizer.deliver.page import GLUE, TEXT_WIDTH, Section, listed, packed
 from optimizer.deliver.wall_sections import wall_name
-from optimizer.outcome import Floor, Outcome, SearchOut
+from optimizer.outcome import Change, Floor, Outcome, SearchOut, SpecValue
 from optimizer.question import POINT_PREDICTION
 from optimizer.topology.layouts import Illegal
-from requirements_specs.requirement import BudgetMetric
-from requirements_specs.serving import ServingSpec
+from requirements_specs.paths import value_at
+from requirements_specs.requirement import BudgetMetric, Metric
+from requirements_specs.serving import IntegerChoice, ServingSpec
 
+_INDENT = 2 * GLUE
+_MOST_WAYS = 6
 # The floor of a part's memory is no requirement of the specification.
 MEMORY_FLOOR = "memory_bytes_per_accelerator"
 PER_MILLION = f"budget.{BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS}"
@@ -40,7 +44,7 @@ def wall(outcome: Outcome) -> Section:
         text = wall_name(WallFamily(outcome.binding_wall))
         if outcome.floor is not None:
             text = f"{text}: {outcome.floor.explanation}"
-    return packed("Wall", [text], 3, "bold")
+    return packed("Wall", [text], 4, "bold")
 
 
 def illegal(outcome: Outcome) -> Section:
@@ -51,8 +55,75 @@ def illegal(outcome: Outcome) -> Section:
     return listed("Illegal", [f"{rows:,} candidates: {reason.value}" for reason, rows in reasons], 3)
 
 
+def conflicts(outcome: Outcome, spec: ServingSpec) -> Section:
+    """What cannot be met together: each line is a set of which any member less can be."""
+    found = outcome.conflicts or ()
+    if found == ((),):
+        return packed(
+            "Conflict", ["nothing that is stated: no candidate that the assumptions admit carries this load"], 1
+        )
+    lines: list[str] = []
+    for each in found:
+        first, *more = wrap(" + ".join(_stated(path, spec) for path in each), TEXT_WIDTH - len(_INDENT))
+        lines += [first, *(_INDENT + line for line in more)]
+    return listed("Conflict", lines, 4)
+
+
+def ways_out(outcome: Outcome, spec: ServingSpec) -> Section:
+    """Relaxations with their prices, cheapest first."""
+    found = outcome.relaxations or ()
+    costs = [f"{dollars(each.usd_per_hour)}/h" for each in found]
+    width = max((len(cost) for cost in costs[:_MOST_WAYS]), default=0)
+    lines = [
+        f"{cost:{GLUE}>{width}}{GLUE}{GLUE}{'; '.join(_change(change, spec) for change in each.changes)}"
+        for cost, each in zip(costs, found, strict=True)
+    ]
+    return listed("Ways out", lines, _MOST_WAYS)
+
+
+def _stated(path: str, spec: ServingSpec) -> str:
+    """A requirement as the specification has it."""
+    value = value_at(spec, path)
+    if path in {requirement.id for requirement in spec.requirements}:
+        return f"{path} ≤ {_amount(path, value, spec)}"
+    if isinstance(value, IntegerChoice):
+        ends = f"{value.least} to {value.greatest}" if value.greatest is not None else f"{value.least} or more"
+        return f"{path} {ends if value.values is None else ' or '.join(map(str, value.values))}"
+    if isinstance(value, tuple):
+        return f"{path} {', '.join(value)}"
+    return f"{path} {str(value).lower() if isinstance(value, bool) else value}"
+
+
+def _change(change: Change, spec: ServingSpec) -> str:
+    """A requirement as the specification would have it."""
+    path, stated, to = change.requirement, change.stated, change.to
+    if isinstance(stated, tuple) and isinstance(to, tuple):
+        added = [str(each) for each in to if each not in stated]
+        removed = [str(each) for each in stated if each not in to]
+        return " ".join([path, *(f"+ {each}" for each in added), *(f"without {each}" for each in removed)])
+    if isinstance(to, dict):
+        return f"{path} {to['min']} to {to['max']}" if "max" in to else f"{path} {to['min']} or more"
+    if isinstance(to, tuple):
+        return f"{path} {' or '.join(map(str, to))}"
+    if isinstance(to, bool):
+        return f"{path}: {str(to).lower()}"
+    return f"{path} {_amount(path, to, spec)}, now {_amount(path, stated, spec)}"
+
+
+def _amount(path: str, value: SpecValue, spec: ServingSpec) -> str:
+    """A number with its unit."""
+    metric = next((each.metric for each in spec.requirements if each.id == path), None)
+    if isinstance(metric, Metric):
+        return duration(float(value))  # type: ignore[arg-type]  # a limit is a number
+    if isinstance(metric, BudgetMetric):
+        return dollars(float(value))  # type: ignore[arg-type]  # a budget is a number
+    return f"{value:,}" if isinstance(value, int) else f"{value}"
+
+
 def remedies(outcome: Outcome, spec: ServingSpec) -> Section:
-    """What to change in the specification."""
+    """What to change in the specification where no relaxation is known."""
+    if outcome.relaxations:
+        return Section("Try", ())
     return listed("Try", list(_remedies(outcome, spec)), 5)
 
 

@@ -47,13 +47,20 @@ def packed(label: str, pieces: Iterable[str], most_lines: int, style: str = "", 
 
 
 def listed(label: str, items: Sequence[str], most_lines: int) -> Section:
-    """One item a line, each cut to the width; how many are left out stands in the last line."""
+    """One item a line, each cut to the width where a line may break; how many are left out stands in the last one."""
     hidden = len(items) - most_lines
-    more = f" … (+{hidden} with --json)" if hidden > 0 else ""
-    lines = [shorten(item, TEXT_WIDTH, placeholder=" …") for item in items[:most_lines]]
-    if more:
-        lines[-1] = shorten(lines[-1], TEXT_WIDTH - len(more), placeholder="") + more
-    return Section(label, tuple(Text(line) for line in lines))
+    lines = [_cut(item, " …") for item in items[:most_lines]]
+    if hidden > 0:
+        more = f" … (+{hidden} with --json)"
+        lines[-1] = _cut(items[most_lines - 1] + more, more)
+    return Section(label, tuple(Text(line.replace(GLUE, " ")) for line in lines))
+
+
+def _cut(line: str, end: str) -> str:
+    """The line if it fits, else as much of it as leaves room for the end."""
+    if len(line) <= TEXT_WIDTH:
+        return line
+    return wrap(line, TEXT_WIDTH - len(end), break_on_hyphens=False)[0] + end
 
 
 def height(sections: Iterable[Section]) -> int:

@@ -9,7 +9,16 @@ from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, least
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.full_batch import FullBatch, full_batch
 from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
-from optimizer.evaluate.requirements import e2e_mean_s, highest_rate, largest_ratio, meets
+from optimizer.evaluate.requirements import (
+    e2e_mean_s,
+    highest_rate,
+    largest_ratio,
+    least_statistics,
+    limits_that_hold,
+    limits_that_may_hold,
+    meets,
+    statistics_of,
+)
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
     Question,
@@ -43,11 +52,15 @@ __all__ = [
     "keys_that_may_answer",
     "largest_ratio",
     "least_e2e_mean_s",
+    "least_statistics",
+    "limits_that_hold",
+    "limits_that_may_hold",
     "mean_state",
     "meets",
     "own_first_token_s",
     "prepare",
     "rate_bound",
     "statistic_of",
+    "statistics_of",
     "tabulate",
 ]

@@ -24,6 +24,7 @@ from optimizer.evaluate.state import (
     statistic_of,
 )
 from optimizer.traffic.percentiles import tpot_factor
+from optimizer.traffic.tails import FirstTokenLaw, law_without_waiting
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
@@ -66,14 +67,77 @@ def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimi
 def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
     first, same = _distinct_laws(candidates, state)
-    law = first_token(candidates.take(first), state.take(first))
+    distinct, distinct_state = candidates.take(first), state.take(first)
+    law = first_token(distinct, distinct_state)
     met = np.ones(len(first), dtype=bool)
     for limit in limits:
-        allowance = _allowance(limit, candidates, state)[first]
-        probability = limit.statistic.probability
-        met &= law.mean_s <= allowance if probability is None else law.exceedance(allowance) <= 1.0 - probability
+        met &= _holds_under(law, limit, _allowance(limit, distinct, distinct_state))
     held: Bools = met[same]
     return held
+
+
+def _holds_under(law: FirstTokenLaw, limit: LatencyLimit, allowance_s: Floats) -> Bools:
+    """Whether a TTFT or E2E limit holds under a law of the first token."""
+    probability = limit.statistic.probability
+    if probability is None:
+        held: Bools = law.mean_s <= allowance_s
+    else:
+        held = law.exceedance(allowance_s) <= 1.0 - probability
+    return held
+
+
+def limits_that_may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether each limit would hold if nobody waited, (R, L); exact for TPOT, and a refusal is exact for all."""
+    own_s = own_first_token_s(candidates, state)
+    columns = [
+        tpot_factor(limit.statistic) * state.point.step_s <= limit.limit_s
+        if limit.metric is Metric.TPOT
+        else in_time_alone(limit.statistic, own_s, _allowance(limit, candidates, state), candidates.physics.bins)
+        for limit in limits
+    ]
+    return np.stack(columns, axis=1) if columns else np.ones((len(candidates), 0), dtype=bool)
+
+
+def limits_that_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether each limit holds, (R, L), as `meets` decides it; of candidates within their load walls."""
+    held = limits_that_may_hold(candidates, state, limits)
+    waiting = [number for number, limit in enumerate(limits) if limit.metric is not Metric.TPOT]
+    if not waiting or not len(candidates):
+        return held
+    first, same = _distinct_laws(candidates, state)
+    distinct, distinct_state = candidates.take(first), state.take(first)
+    law = first_token(distinct, distinct_state)
+    for number in waiting:
+        held[:, number] &= _holds_under(law, limits[number], _allowance(limits[number], distinct, distinct_state))[same]
+    return held
+
+
+def statistics_of(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Floats:
+    """The predicted statistic of each limit, (R, L) seconds; of candidates within their load walls."""
+    if all(limit.metric is Metric.TPOT for limit in limits):
+        return _statistics_under(None, candidates, state, limits)
+    first, same = _distinct_laws(candidates, state)
+    distinct, distinct_state = candidates.take(first), state.take(first)
+    return _statistics_under(first_token(distinct, distinct_state), distinct, distinct_state, limits)[same]
+
+
+def least_statistics(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Floats:
+    """What each statistic would be if nobody waited, (R, L) seconds: no larger than the predicted one."""
+    law = law_without_waiting(own_first_token_s(candidates, state), candidates.physics.bins)
+    return _statistics_under(law, candidates, state, limits)
+
+
+def _statistics_under(
+    law: FirstTokenLaw | None, candidates: Candidates, state: State, limits: Sequence[LatencyLimit]
+) -> Floats:
+    """Statistics under a law of the first token, (R, L) seconds; TPOT needs none."""
+    columns = [
+        tpot_factor(limit.statistic) * state.point.step_s
+        if law is None
+        else statistic_of(limit.metric, limit.statistic, candidates, state, law)
+        for limit in limits
+    ]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(candidates), 0))
 
 
 def _distinct_laws(candidates: Candidates, state: State) -> tuple[Integers, Integers]:
@@ -92,16 +156,9 @@ def _allowance(limit: LatencyLimit, candidates: Candidates, state: State) -> Flo
 def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:
     """Largest predicted/limit over the latency limits, (R,), of candidates that meet them; 0 without limits."""
     state = mean_state(candidates, rate_per_s, question)
-    ratio = np.zeros(len(candidates))
-    if not question.limits:
-        return ratio
-    first, same = _distinct_laws(candidates, state)
-    distinct, distinct_state = candidates.take(first), state.take(first)
-    law = first_token(distinct, distinct_state)
-    for limit in question.limits:
-        predicted = statistic_of(limit.metric, limit.statistic, distinct, distinct_state, law)
-        ratio = np.maximum(ratio, predicted[same] / limit.limit_s)
-    return ratio
+    limits_s = np.array([limit.limit_s for limit in question.limits])
+    ratios: Floats = (statistics_of(candidates, state, question.limits) / limits_s).max(axis=1, initial=0.0)
+    return ratios
 
 
 def e2e_mean_s(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:

@@ -31,7 +31,7 @@ from optimizer.report import job_part
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
-from optimizer.report.infeasible_part import bare_walls, wall_and_floor
+from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor
 from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.search.columns import JobCost
@@ -157,6 +157,8 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         binding_wall=wall,
         walls=bare_walls(wall, snapshot),
         floor=floor,
+        conflicts=None if found.ways_out is None else found.ways_out.conflicts,
+        relaxations=None if found.ways_out is None else relaxations(found.ways_out),
         frontier=frontier(space, found.frontier),
         search=_search(found, space),
         catalog_hash=snapshot.hash,

@@ -1,6 +1,8 @@
-"""An answer without a design: the wall, and the least number that any admitted design reaches."""
+"""An answer without a design: the wall, the least number that any admitted design reaches, and the ways out."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
@@ -9,13 +11,50 @@ from optimizer.bottleneck.infeasible import Impossible
 from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.bottleneck.walls import HEADLINE_WALLS
 from optimizer.errors import VerificationError
-from optimizer.outcome import Floor, WallOut
+from optimizer.outcome import Change, Floor, Relaxation, SpecValue, WallOut
 from optimizer.question import Nothing
 from optimizer.search.columns import Column, JobCost
 from optimizer.search.jobs import Job
 from optimizer.solve import NoAnswer
-from requirements_specs.requirement import BudgetMetric
-from requirements_specs.serving import ServingSpec
+from requirements_specs.requirement import BudgetMetric, Metric
+from requirements_specs.serving import IntegerChoice, ServingSpec
+
+if TYPE_CHECKING:
+    from optimizer.ways_out import WaysOut
+
+# What the wall's resource does while it is the wall, and the unit of its figure.
+_WORK = {
+    WallFamily.MEMORY_BANDWIDTH: ("reading weights and cache", "TB/s", 1e12),
+    WallFamily.COMPUTE: ("multiplying", "TFLOP/s", 1e12),
+    WallFamily.NETWORK: ("moving data between accelerators", "GB/s", 1e9),
+}
+
+
+def relaxations(ways_out: WaysOut) -> tuple[Relaxation, ...]:
+    """The relaxations as they are printed; each was solved once more."""
+    return tuple(
+        Relaxation(
+            changes=tuple(
+                Change(requirement=each.requirement, stated=_written(each.stated), to=_written(each.allowed))
+                for each in relaxation.changes
+            ),
+            usd_per_hour=usd_per_hour(relaxation.usd_micro_per_hour),
+            verified=True,
+        )
+        for relaxation in ways_out.relaxations
+    )
+
+
+def _written(value: Any) -> SpecValue:
+    """A value as a specification writes it."""
+    if not isinstance(value, IntegerChoice):
+        written: SpecValue = value
+        return written
+    if value.values is not None:
+        return value.values[0] if len(value.values) == 1 else value.values
+    ends = {"min": value.least, "max": value.greatest}
+    return {name: end for name, end in ends.items() if end is not None}
+
 
 OWNED_MACHINES = "inventory.owned.machines"
 
@@ -39,13 +78,13 @@ def bare_walls(binding: WallFamily | None, snapshot: Snapshot) -> tuple[WallOut,
 def wall_and_floor(spec: ServingSpec, found: NoAnswer) -> tuple[WallFamily | None, Floor | None]:
     """The wall and the least number that any admitted design reaches."""
     if found.impossible is not None:
-        return found.impossible.wall, _physical_floor(found.impossible)
+        return found.impossible.wall, _physical_floor(spec, found.impossible)
     if found.uncapped is None:
         return None, None
     return WallFamily.DOLLARS, _cap_floor(spec, found, found.uncapped)
 
 
-def _physical_floor(impossible: Impossible) -> Floor:
+def _physical_floor(spec: ServingSpec, impossible: Impossible) -> Floor:
     replica = f"{impossible.accelerators_per_replica} × {impossible.accelerator}"
     if impossible.requirement == WINDOW:
         explanation = (
@@ -59,8 +98,9 @@ def _physical_floor(impossible: Impossible) -> Floor:
         )
     else:
         explanation = (
-            f"one request alone takes {impossible.least * 1e3:.1f} ms on {replica}, the closest of all, "
-            f"against {impossible.limit * 1e3:.1f} ms; no number of replicas changes that"
+            f"one request alone takes {impossible.least * 1e3:.1f} ms at risk {spec.risk:g} on {replica}, the closest "
+            f"of all, against {impossible.limit * 1e3:.1f} ms: {_napkin(spec, impossible)}; "
+            "no number of replicas changes that"
         )
     return Floor(
         requirement=impossible.requirement,
@@ -107,6 +147,20 @@ def _job_cap_floor(spec: ServingSpec, job: Job, uncapped: Column, cost: JobCost,
                 explanation=f"the {best} that ends in the window {words.format(least)}, {limit:,.4g} are allowed",
             )
     raise VerificationError("a design within every cap was not found")
+
+
+def _napkin(spec: ServingSpec, impossible: Impossible) -> str:
+    """What the wall alone takes of that time, at the rate of the data sheet, and what no resource shortens."""
+    share = impossible.share
+    if share is None:
+        raise VerificationError("a latency is over its limit, and nothing is known of its parts")
+    fixed = f"launches, hops and host take {share.fixed_s * 1e3:.1f} ms"
+    if share.per_s is None:
+        return f"{fixed} on any hardware"
+    work, unit, size = _WORK[impossible.wall]
+    is_tpot = any(limit.id == impossible.requirement and limit.metric is Metric.TPOT for limit in spec.slo)
+    alone = f"{share.resource_s * 1e3:.1f} ms{' per token' if is_tpot else ''} at {share.per_s / size:,.3g} {unit}"
+    return f"{work} alone takes {alone}, {fixed}"
 
 
 def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:

@@ -42,6 +42,8 @@ SUPPORT_DEVIATIONS = 10.0
 CROWDED_DEVIATIONS = float(np.sqrt(3.0))
 USUAL_SHARE, CROWDED_SHARE = 5.0 / 6.0, 1.0 / 6.0
 _PERCENTILE_BISECTIONS = 44
+# A support that no latency notices, for a law without waiting.
+_NO_WAIT_S = 1e-15
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,20 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
         own_s=own_s,
         prompt_share=share,
         mean_s=mean_wait + (own_s * share).sum(axis=1),
+    )
+
+
+def law_without_waiting(own_s: Floats, bins: WorkloadBins) -> FirstTokenLaw:
+    """Law of TTFT of requests that wait for nobody; `own_s` from `own_time`, (R, J)."""
+    share = bins.prompt_share
+    beyond = np.zeros((len(own_s), PARTS + 1))
+    beyond[:, 0] = 1.0
+    return FirstTokenLaw(
+        support_s=np.full(len(own_s), _NO_WAIT_S),
+        beyond=beyond,
+        own_s=own_s,
+        prompt_share=share,
+        mean_s=(own_s * share).sum(axis=1),
     )
 
 

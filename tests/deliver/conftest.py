@@ -4,6 +4,7 @@ from optimizer.outcome import (
     Allowance,
     Alternative,
     Assumed,
+    Change,
     Cost,
     Design,
     EngineOut,
@@ -15,8 +16,10 @@ from optimizer.outcome import (
     Outcome,
     Pool,
     Predicted,
+    Relaxation,
     Scope,
     SearchOut,
+    SpecValue,
     Status,
     Timing,
     WallOut,
@@ -236,4 +239,41 @@ def infeasible(tight: ServingSpec) -> Outcome:
             update={"bounded": 0, "refused": 290_816, "dominated": 0, "optimal": 0, "tied": 0, "columns": 0}
         ),
         catalog_hash="2889ec71a8" + "0" * 54,
+    )
+
+
+@pytest.fixture(scope="session")
+def with_ways_out(infeasible: Outcome) -> Outcome:
+    """The same with two conflicts, and a relaxation of every kind of requirement."""
+
+    def way(usd_per_hour: float, *changes: tuple[str, SpecValue, SpecValue]) -> Relaxation:
+        return Relaxation(
+            changes=tuple(Change(requirement=path, stated=stated, to=to) for path, stated, to in changes),
+            usd_per_hour=usd_per_hour,
+            verified=True,
+        )
+
+    parts = ("h100-sxm-80gb", "b200-sxm-180gb")
+    return infeasible.model_copy(
+        update={
+            "conflicts": (
+                ("slo.tpot.p99", "inventory.accelerators", "inventory.estimated_parts"),
+                ("slo.tpot.p99", "budget.usd_per_hour"),
+            ),
+            "relaxations": (
+                way(9.5, ("slo.tpot.p99", 0.005, 0.0081)),
+                way(
+                    11.96, ("inventory.accelerators", parts[:1], parts), ("formats.weights", ("bf16",), ("bf16", "fp8"))
+                ),
+                way(
+                    13.0,
+                    ("inventory.exclude_offers", ("lambda/gpu/x/on_demand", "y"), ("y",)),
+                    ("layout.tp", {"min": 4, "max": 8}, {"min": 2, "max": 8}),
+                ),
+                way(100.0, ("budget.usd_per_hour", 60.0, 100.0), ("inventory.max_accelerators", 8, 16)),
+                way(120.0, ("inventory.undated", False, True)),
+                way(130.0, ("risk", 0.1, 0.5)),
+                way(140.0, ("layout.tp", 1, (1, 8))),
+            ),
+        }
     )

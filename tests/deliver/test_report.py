@@ -247,6 +247,32 @@ def test_the_remedy_fits_the_floor(
     assert remedy in section(text, "Try")
 
 
+def test_conflicts_and_ways_out_take_the_place_of_hints(with_ways_out: Outcome, tight: ServingSpec) -> None:
+    text = render(with_ways_out, tight, "x").plain
+    assert_fits(text)
+    assert "\nTry" not in text
+    conflict = section(text, "Conflict")
+    assert conflict.startswith("slo.tpot.p99 ≤ 5 ms + inventory.accelerators h100-sxm-80gb")
+    assert "budget.usd_per_hour ≤ $60.00" in conflict
+    lines = [line[10:] for line in text.split("\n") if "/h  " in line]
+    assert lines == [
+        "  $9.50/h  slo.tpot.p99 8.1 ms, now 5 ms",
+        " $11.96/h  inventory.accelerators + b200-sxm-180gb; formats.weights + fp8",
+        " $13.00/h  inventory.exclude_offers without lambda/gpu/x/on_demand; layout.tp 2 to 8",
+        "$100.00/h  budget.usd_per_hour $100.00, now $60.00; inventory.max_accelerators 16, now 8",
+        "$120.00/h  inventory.undated: true",
+        "$130.00/h  risk 0.5, now 0.1 … (+1 with --json)",
+    ]
+
+
+def test_an_empty_conflict_says_that_nothing_stated_is_in_the_way(infeasible: Outcome, tight: ServingSpec) -> None:
+    text = render(infeasible.model_copy(update={"conflicts": ((),), "relaxations": ()}), tight, "x").plain
+    assert section(text, "Conflict") == (
+        "nothing that is stated: no candidate that the assumptions admit carries this load"
+    )
+    assert "slo.tpot.p99 above" in section(text, "Try")
+
+
 def test_where_nothing_is_legal_the_reasons_are_given(infeasible: Outcome, tight: ServingSpec) -> None:
     search = infeasible.search.model_copy(update={"illegal": infeasible.search.candidates, "refused": 0})
     outcome = infeasible.model_copy(update={"binding_wall": None, "floor": None, "search": search})

@@ -17,11 +17,15 @@ from optimizer.evaluate import (
     key_rate_bound,
     keys_that_may_answer,
     largest_ratio,
+    least_statistics,
+    limits_that_hold,
+    limits_that_may_hold,
     mean_state,
     meets,
     prepare,
     rate_bound,
     statistic_of,
+    statistics_of,
     tabulate,
 )
 from optimizer.question import Problem, pose
@@ -366,3 +370,36 @@ def test_tables_do_not_depend_on_what_was_tabulated_before(real: Problem) -> Non
     candidates, _ = rows_of(real.physics, 10)
     again = tabulate(fresh, candidates.keys[::-1], candidates.token_budget[::-1], candidates.max_num_seqs[::-1])
     np.testing.assert_array_equal(again.hold_s[::-1], candidates.hold_s)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.builds(
+            LatencyLimit,
+            metric=st.sampled_from(tuple(Metric)),
+            statistic=st.sampled_from(tuple(Statistic)),
+            limit_s=st.floats(0.005, 3.0),
+        ),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda limit: limit.id,
+    ),
+    st.floats(0.01, 30.0),
+)
+def test_limits_taken_one_by_one_say_what_meets_says(limits: list[LatencyLimit], rate: float) -> None:
+    candidates = one(LINEAR, budget=2048.0)
+    question = Question(tuple(limits), 1.0, 0.0)
+    state = mean_state(candidates, np.array([rate]), question)
+    assume(state.within_walls.all())
+    hold = limits_that_hold(candidates, state, limits)
+    assert hold.shape == (1, len(limits))
+    assert hold.all() == held(candidates, rate, question)
+    assert (limits_that_may_hold(candidates, state, limits) >= hold).all()
+    predicted = statistics_of(candidates, state, limits)
+    assert (least_statistics(candidates, state, limits) <= predicted * (1.0 + 1e-9)).all()
+    for number, limit in enumerate(limits):
+        exact = replace(question, limits=(limit.model_copy(update={"limit_s": predicted[0, number] * (1.0 + 1e-9)}),))
+        assert held(candidates, rate, exact)
+    ratios = predicted[0] / [limit.limit_s for limit in limits]
+    assert largest_ratio(candidates, np.array([rate]), question)[0] == ratios.max()

@@ -61,6 +61,10 @@ def test_8b_in_bf16_cannot_decode_in_5_ms_on_one_h100(snapshot: Snapshot, spec_o
     read_s = 2 * 7_504_924_672 / 3.35e12
     slowest = 1.1 * 1.6 * read_s * (1.37 if risk == 0.1 else 1.0)
     assert read_s < found.least < slowest
+    assert found.share is not None
+    assert found.share.per_s == 3.35e12
+    assert read_s < found.share.resource_s < found.least
+    assert found.share.resource_s + found.share.fixed_s >= 0.99 * found.least
 
 
 def test_a_long_prompt_cannot_be_prefilled_in_time(snapshot: Snapshot, spec_of: SpecOf) -> None:
@@ -68,12 +72,18 @@ def test_a_long_prompt_cannot_be_prefilled_in_time(snapshot: Snapshot, spec_of: 
     found = impossible(spec_of(prompt=4000.0, slo=p99(Metric.TTFT, 0.1)), snapshot)
     assert found.wall is WallFamily.COMPUTE
     assert found.least > 0.1
+    assert found.share is not None
+    assert found.share.per_s == 989e12
+    assert 4000 * 2 * 7_504_924_672 / 989e12 < found.share.resource_s < found.least
 
 
 def test_host_time_is_a_floor(snapshot: Snapshot, spec_of: SpecOf) -> None:
     found = impossible(spec_of(prompt=100.0, slo=p99(Metric.TTFT, 0.03)), snapshot)
     assert found.wall is WallFamily.LATENCY_FLOOR
     assert found.least > snapshot.engines["vllm"].host_s > 0.03
+    assert found.share is not None
+    assert (found.share.resource_s, found.share.per_s) == (0.0, None)
+    assert snapshot.engines["vllm"].host_s <= found.share.fixed_s <= found.least
 
 
 @pytest.mark.parametrize(
