@@ -34,7 +34,7 @@ def test_closed_loop_by_hand(make_replicas, snapshot) -> None:
     decode = step(0.0, 0.0, 0.0, clients, prompt + output / 2)[0, 0]
     prefill = step(prompt, 1.0, 0.0, clients, prompt + output / 2)[0, 0] - decode + engine.prefill_event_s
     batched = step(8 * prompt, 8.0, 0.0, 0.0, 0.0)[0, 0] / 8
-    tpot = decode + 0.9 * (clients - 1) * prefill / output
+    tpot = decode + engine.interference * (clients - 1) * prefill / output
     ttft = engine.host_s + engine.own_prefill_factor * prefill + engine.burst_share * clients * batched / 2
     got = closed_loop(replicas, shape(prompt, output), one(clients), one(10 * clients))
     assert got.tpot_mean_s[0] == pytest.approx(tpot, rel=1e-12)
