@@ -21,8 +21,8 @@ from optimizer.question import Nothing, Problem, pose
 from optimizer.search.columns import Column, exact_columns
 from optimizer.search.refine import refine
 from optimizer.solve import Answer
-from optimizer.topology.cluster import Machine, machine_of
 from optimizer.topology.layouts import CandidateSpace, Illegal
+from optimizer.topology.machines import Machine, machine_of
 from requirements_specs.serving import Budget, Inventory, ServingSpec
 
 Floats = NDArray[np.float64]

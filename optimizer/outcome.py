@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 class Result(BaseModel):
     """Base of every part of an answer: immutable, no NaN or infinity can leave."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Status(StrEnum):

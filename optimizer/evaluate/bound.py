@@ -87,7 +87,7 @@ def _own_first_tokens_s(physics: Physics, token_budgets: Floats, question: Quest
     """TTFT of a request that meets an idle replica, (K, J), for each token budget that differs for it."""
     step_times, bins = physics.step_times, physics.bins
     slowdown = physics.slowdown(np.arange(step_times.count), question.deviations)
-    for budget in np.unique(useful_budget(bins, token_budgets)):
+    for budget in sorted(set(useful_budget(bins, token_budgets).tolist())):
         raw_s = prefill_holds(step_times, bins, np.full(step_times.count, budget), SEQUENCES[:1])[:, 0, :]
         hold_s = slowdown[:, None] * engine_prefill(step_times, raw_s)
         added_s = slowdown[:, None] * engine_prefill(step_times, physics.tables.added_s)

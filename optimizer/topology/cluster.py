@@ -7,56 +7,20 @@ of one instance) in bytes/s, one direction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 import networkx as nx
 
-from catalog.offers import Offer
-from catalog.parts import Accelerator, LinkKind
+from catalog.parts import LinkKind
+from optimizer.topology.machines import Machine
+from optimizer.topology.wiring import Wiring
 
 # Only these join accelerators without crossing the host.
 _SWITCHED = frozenset(
     {LinkKind.NVLINK, LinkKind.NVLINK_BRIDGE, LinkKind.XGMI, LinkKind.ICI, LinkKind.NEURONLINK, LinkKind.ETHERNET}
 )
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a layout can see of an instance type; offers that differ only in price, provider or region share one.
-
-    Equality is by the part's id, the bandwidths that the wiring carries and how many instances there are
-    (`most_instances`, None: nobody says), so that whatever holds for one offer of a machine holds for all of them.
-    """
-
-    accelerator_id: str
-    accelerator: Accelerator = field(compare=False, repr=False)
-    link_bytes_per_s: float
-    pcie_bytes_per_s: float
-    accelerators: int
-    scale_up: LinkKind
-    scale_up_domain: int
-    p2p: bool
-    network_bytes_per_s: float | None
-    most_instances: int | None
-
-
-def machine_of(offer: Offer, accelerator: Accelerator) -> Machine:
-    """The machine behind an offer."""
-    link = accelerator.link
-    return Machine(
-        accelerator_id=accelerator.id,
-        accelerator=accelerator,
-        link_bytes_per_s=link.all_to_all_bytes_per_s or link.pair_bytes_per_s or accelerator.pcie_bytes_per_s,
-        pcie_bytes_per_s=accelerator.pcie_bytes_per_s,
-        accelerators=offer.accelerators,
-        scale_up=offer.scale_up,
-        scale_up_domain=offer.scale_up_domain,
-        p2p=offer.p2p,
-        network_bytes_per_s=offer.network_bytes_per_s,
-        most_instances=offer.most_instances,
-    )
 
 
 @cache
@@ -109,20 +73,17 @@ def spans_instances(machine: Machine) -> bool:
     return nx.is_connected(cluster_graph(machine, 2))
 
 
-def stage_bytes_per_s(machine: Machine, tensor_parallel: int, stages: int) -> float | None:
-    """Bandwidth between consecutive pipeline stages, bytes/s; the narrowest hop of the replica, on the widest path.
-
-    Stages fill domains and instances in order, so a replica that spans instances has a hop between instances, one that
-    spans domains a hop between domains. None with one stage, or where the instances cannot reach each other.
-    """
-    if stages == 1:
-        return None
-    ranks = tensor_parallel * stages
-    if ranks > machine.accelerators:
-        return _widest_path(machine, _Place(0, 0), _Place(1, 0))
-    if ranks > machine.scale_up_domain:
-        return _widest_path(machine, _Place(0, 0), _Place(0, machine.scale_up_domain))
-    return _widest_path(machine, _Place(0, 0), _Place(0, 1))
+def wiring_of_graph(machine: Machine) -> Wiring:
+    """What layouts ask of the wiring, read off the graph."""
+    start, next_domain = _Place(0, 0), _Place(0, machine.scale_up_domain)
+    several, domains = machine.accelerators > 1, machine.accelerators > machine.scale_up_domain
+    return Wiring(
+        groups=scale_up_groups(machine),
+        spans_instances=spans_instances(machine),
+        within_domain_bytes_per_s=_widest_path(machine, start, _Place(0, 1)) if several else None,
+        across_domains_bytes_per_s=_widest_path(machine, start, next_domain) if domains else None,
+        across_instances_bytes_per_s=_widest_path(machine, start, _Place(1, 0)),
+    )
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from catalog.models import Attention, Model
 from catalog.offers import Offer, Tier
 from catalog.parts import Accelerator, Evidence, LinkKind
 from optimizer.arithmetic.replica_rows import ReplicaRow
-from optimizer.topology.cluster import Machine, machine_of, scale_up_groups, spans_instances, stage_bytes_per_s
 from optimizer.topology.format_choices import FormatChoice, native_refusal
+from optimizer.topology.machines import Machine, machine_of
+from optimizer.topology.wiring import stage_bytes_per_s, wiring_of
 from requirements_specs.serving import Layout
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
@@ -155,12 +156,12 @@ def pinned_out(layout: ParallelLayout, pins: Layout) -> bool:
 
 def machine_refusal(machine: Machine, layout: ParallelLayout) -> Illegal | None:
     """Why a layout does not fit the wiring of a machine, or None."""
-    if all(layout.tp > size for _, size in scale_up_groups(machine)):
+    if all(layout.tp > size for _, size in wiring_of(machine).groups):
         return Illegal.LEAVES_DOMAIN
     if layout.accelerators > machine.accelerators:
         if layout.accelerators % machine.accelerators:
             return Illegal.PARTIAL_INSTANCES
-        if not spans_instances(machine):
+        if not wiring_of(machine).spans_instances:
             return Illegal.NO_NETWORK
     return None
 
@@ -270,7 +271,7 @@ def _link_of(machine: Machine, layout: ParallelLayout) -> LinkKind:
     """The fastest kind of link that holds a whole tensor-parallel group; a group of one uses none."""
     if layout.tp == 1:
         return LinkKind.NONE
-    return next(kind for kind, size in scale_up_groups(machine) if layout.tp <= size)
+    return next(kind for kind, size in wiring_of(machine).groups if layout.tp <= size)
 
 
 def _replica_row(

@@ -13,8 +13,8 @@ from optimizer.outcome import MinimumHardware
 from optimizer.report import outcome_of
 from optimizer.report.hardware_part import with_inverse
 from optimizer.solve import Answer, answer
-from optimizer.topology.cluster import machine_of
 from optimizer.topology.layouts import Illegal
+from optimizer.topology.machines import machine_of
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import ServingSpec

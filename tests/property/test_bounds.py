@@ -12,7 +12,7 @@ from catalog.read import load
 from optimizer.evaluate import Physics, Question, highest_rate, key_rate_bound, meets, rate_bound
 from optimizer.question import Nothing, Problem, pose
 from optimizer.search.bounds import MOST_UNITS, units_bound
-from optimizer.topology.cluster import machine_of
+from optimizer.topology.machines import machine_of
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Availability, IntegerChoice, Layout, ServingSpec

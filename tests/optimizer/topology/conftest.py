@@ -4,7 +4,7 @@ import pytest
 
 from catalog.offers import Offer
 from catalog.read import Snapshot, load
-from optimizer.topology.cluster import Machine, machine_of
+from optimizer.topology.machines import Machine, machine_of
 
 MACHINES = {
     "hgx": "azure/Standard_ND96isr_H100_v5/australiaeast/on_demand",

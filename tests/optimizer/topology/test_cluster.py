@@ -6,8 +6,9 @@ import pytest
 
 from catalog.parts import LinkKind
 from catalog.read import Snapshot
-from optimizer.topology.cluster import Machine, cluster_graph, machine_of, scale_up_groups, spans_instances
-from optimizer.topology.cluster import stage_bytes_per_s as stage_bandwidth
+from optimizer.topology.cluster import cluster_graph, scale_up_groups, spans_instances
+from optimizer.topology.machines import Machine, machine_of
+from optimizer.topology.wiring import stage_bytes_per_s as stage_bandwidth
 
 GetMachine = Callable[[str], Machine]
 

@@ -9,7 +9,6 @@ from catalog.models import Attention
 from catalog.offers import Offer
 from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot, load
-from optimizer.topology.cluster import Machine
 from optimizer.topology.format_choices import format_choices
 from optimizer.topology.layouts import (
     MAX_NUM_SEQS,
@@ -24,6 +23,7 @@ from optimizer.topology.layouts import (
     model_refusal,
     pinned_out,
 )
+from optimizer.topology.machines import Machine
 from requirements_specs.serving import Formats, IntegerChoice, Layout
 
 GetMachine = Callable[[str], Machine]
