@@ -39,10 +39,12 @@ _CONCURRENT = re.compile(
     rf"(?P<count>{COUNT}k?) {_AT_ONCE}(?: (?:{_REQUESTS}|streams?|sequences))?(?!\w)"
     rf"|(?:max(?:imum)? )?concurrency ?(?:of|=|:|is|at)? ?(?P<after>\d{{1,9}}k?)(?![\w.])"
 )
-_BATCH = re.compile(
-    rf"(?P<amount>{AMOUNT}) (?:{_REQUESTS}|documents?|items?|files?|pages?) (?:in|within|under|over) "
-    rf"(?P<window>{AMOUNT}) ?(?P<unit>hours?|hrs?|h|minutes?|min|days?)(?!\w)"
-)
+_VOLUME = rf"(?P<amount>{AMOUNT}) (?:{_REQUESTS}|documents?|items?|files?|pages?)"
+_WINDOW = rf"(?:in|within|under|over) (?P<window>{AMOUNT}) ?(?P<unit>hours?|hrs?|h|minutes?|min|days?)(?!\w)"
+_BATCH = re.compile(f"{_VOLUME} {_WINDOW}")
+# The same with something between them, as the lengths of the requests; a volume is no rate and no length.
+_BATCH_VOLUME = re.compile(rf"{_VOLUME}(?!\w)(?! ?/| (?:per|an?|each|every|daily|tokens?|toks?)\b)")
+_BATCH_WINDOW = re.compile(_WINDOW)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Traffic:
 
 def read_traffic(reading: Reading) -> Traffic:
     """Read everything that says how much arrives; two numbers of users, and the share of one machine, are refused."""
-    batches = [(prefixed(m["amount"]), f"{prefixed(m['window'])} {m['unit']}") for m in reading.take(_BATCH)]
+    batches = [(prefixed(match["amount"]), _window(match)) for match in reading.take(_BATCH)]
     rates: list[str] = []
     rates_each: list[str] = []
     for match in list(reading.take(_RATE)):
@@ -73,6 +75,10 @@ def read_traffic(reading: Reading) -> Traffic:
         else:
             (rates_each if match["each"] else rates).append(_rate(match))
     rates += [f"{prefixed(match['amount'])} req/day" for match in reading.take(_DAILY)]
+    volumes, windows = (pattern.findall(reading.left) for pattern in (_BATCH_VOLUME, _BATCH_WINDOW))
+    if not (batches or rates or rates_each) and len(volumes) == len(windows) == 1:
+        (volume,), (window,) = list(reading.take(_BATCH_VOLUME)), list(reading.take(_BATCH_WINDOW))
+        batches = [(prefixed(volume["amount"]), _window(window))]
     tokens: list[tuple[float, str]] = []
     tokens_each: list[float] = []
     for match in list(reading.take(_TOKENS)):
@@ -92,6 +98,10 @@ def read_traffic(reading: Reading) -> Traffic:
         tokens_each_per_s=tokens_each[0] if tokens_each else None,
         batch=batches[0] if batches else None,
     )
+
+
+def _window(match: re.Match[str]) -> str:
+    return f"{prefixed(match['window'])} {match['unit']}"
 
 
 def _concurrency(reading: Reading) -> int | None:

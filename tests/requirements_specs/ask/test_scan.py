@@ -330,3 +330,15 @@ def assert_sound(scanned: Scan) -> None:
     assert 0.0 <= scanned.coverage <= 1.0
     assert isinstance(scanned.slots.kind, Kind)
     assert all(str(problem) for problem in scanned.problems)
+
+
+def test_a_volume_and_its_window_may_stand_apart(read: Reader) -> None:
+    scanned = read("2 million requests of 1000 prompt tokens and 100 output tokens within 8 hours")
+    assert scanned.slots.traffic == Traffic(batch=("2M", "8 hours"))
+    assert scanned.slots.lengths == Lengths(prompt="1000 tokens", output="100 tokens")
+    assert scanned.problems == ()
+
+
+@pytest.mark.parametrize("text", ["500 requests per second within 8 hours", "500k documents", "8k prompt tokens"])
+def test_a_rate_or_a_length_is_no_volume(read: Reader, text: str) -> None:
+    assert read(text).slots.traffic.batch is None
