@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
 
 import typer
@@ -48,6 +49,8 @@ def print_diagnosis(answers: Answers, *, as_json: bool) -> None:
         raise typer.BadParameter("say which machine the command runs on, as 8xH100", param_hint="--on")
     if answers.concurrency is not None and answers.rate is not None:
         raise typer.BadParameter("clients that wait and arrivals at a rate exclude each other", param_hint="--rate")
+    if not isfinite(answers.measured_tokens_per_s or 1.0):
+        raise typer.BadParameter("a finite number is expected", param_hint="--measured-tokens-per-s")
     load_of = Stated(
         **{
             name: token_count(text)
@@ -87,5 +90,5 @@ def _rate(text: str) -> float:
     from requirements_specs.convert import quantity
     from requirements_specs.quantity import Dimension
 
-    bare = text.replace(".", "", 1).isdigit()
+    bare = text.removeprefix("-").replace(".", "", 1).isdecimal()
     return quantity(Dimension.REQUEST_RATE, above=0.0, at_most=1e6)(f"{text} req/s" if bare else text)

@@ -103,13 +103,9 @@ def _predicted(found: Diagnosis) -> Section:
         row += f"{_interval(metric, interval):<{_INTERVAL_WIDTH}}"
         beside = measured.get(metric)
         if beside is not None:
-            row += f"{_value(metric, beside.measured)}: {beside.ratio:.2f} × predicted, {_place(beside.verdict)}"
+            row += f"{_value(metric, beside.measured)}: {beside.ratio:.2f} × predicted, {beside.verdict}"
         rows.append(Text(row.rstrip()))
     return Section("Predicted", tuple(rows))
-
-
-def _place(verdict: Verdict) -> str:
-    return "inside" if verdict is Verdict.INSIDE else f"{verdict} than the interval"
 
 
 def _value(metric: Metric, value: float) -> str:
@@ -150,16 +146,17 @@ def _cause(finding: Finding) -> list[Text]:
 def _change(found: Diagnosis) -> Section:
     best = found.best_change
     if best is None:
-        kept = f"none of the {found.arrangements} arrangements of these accelerators in these formats is better"
+        does = "carries this load" if found.figures is None else "is better"
+        kept = f"none of the {found.arrangements} arrangements of these accelerators in these formats {does}"
         return Section("Change", (Text(kept),))
     how = f"{counted(best.replicas, 'replica')} of {layout_text(best.layout)}"
     formats = "" if best.formats == found.server.formats else f", {best.formats.weights} weights, {best.formats.kv} KV"
     if found.figures is None:
-        gain = "carries the load"
+        gain = "would carry the load"
     elif best.metric == Metric.TOKENS_PER_S:
-        gain = f"carries {best.gain:.2f}× the tokens/s"
+        gain = f"would carry {best.gain:.2f}× the tokens/s"
     else:
-        gain = f"ends a request {best.gain:.2f}× as soon"
+        gain = f"would end a request {best.gain:.2f}× as soon"
     return packed(
         "Change",
         (

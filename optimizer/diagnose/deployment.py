@@ -14,6 +14,7 @@ from optimizer.additions import Additions
 from optimizer.diagnose.launch import DataParallel, Launch, LaunchError, MemoryRule
 from optimizer.diagnose.machine import Machine
 from optimizer.diagnose.models import named_model
+from optimizer.diagnose.wording import layout_name
 from optimizer.predict.cases import Case, Unsupported, read_case
 from optimizer.topology.format_choices import DEFAULT_KV, own_format
 from optimizer.topology.layouts import ParallelLayout, model_refusal
@@ -217,18 +218,23 @@ def _check_layout(model: Model, layout: ParallelLayout, machine: Machine) -> Non
     refusal = model_refusal(model, layout)
     if refusal is None:
         return
-    others = [
-        tp
-        for tp in range(1, machine.accelerators + 1)
-        if tp % layout.dp_attention == 0
-        and tp % layout.ep == 0
-        and model_refusal(model, replace(layout, tp=tp)) is None
-    ]
-    near = sorted(sorted(others, key=lambda tp: abs(log(tp / layout.tp)))[:2])
+    near = _dividing(model, layout, machine) or _dividing(model, replace(layout, ep=1, dp_attention=1), machine)
     raise LaunchError(
-        f"TP{layout.tp}: {refusal.value} ({model.id}: {model.heads} heads, {model.kv_heads} KV heads, {model.layers} "
-        f"layers)" + (f"; nearest that divides: TP{' or TP'.join(map(str, near))}" if near else "")
+        f"{layout_name(layout)}: {refusal.value} ({model.id}: {model.heads} heads, {model.kv_heads} KV heads, "
+        f"{model.layers} layers)" + (f"; nearest that divides: {' or '.join(map(layout_name, near))}" if near else "")
     )
+
+
+def _dividing(model: Model, layout: ParallelLayout, machine: Machine) -> list[ParallelLayout]:
+    """The two legal layouts with the nearest numbers of ranks, everything else kept."""
+    others = [
+        replace(layout, tp=tp)
+        for tp in range(1, machine.accelerators + 1)
+        if tp % layout.dp_attention == 0 and tp % layout.ep == 0
+    ]
+    legal = [other for other in others if model_refusal(model, other) is None]
+    nearest = sorted(legal, key=lambda other: abs(log(other.tp / layout.tp)))[:2]
+    return sorted(nearest, key=lambda other: other.tp)
 
 
 def _servers(layout: ParallelLayout, copies: int, machine: Machine, launch: Launch, stated: int | None) -> int:

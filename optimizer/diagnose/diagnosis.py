@@ -27,6 +27,7 @@ class Cause(StrEnum):
     COLLECTIVES = "collectives"
     SMALL_SHARDS = "small-shards"
     ENGINE = "engine"
+    LAUNCHES = "launches"
     LAYOUT = "layout"
     IDLE_ACCELERATORS = "idle-accelerators"
     FORMAT_NOT_NATIVE = "format-not-native"

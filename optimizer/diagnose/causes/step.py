@@ -20,6 +20,7 @@ from optimizer.predict.cases import Unsupported
 LARGE_INTERFERENCE = 0.2
 LARGE_COLLECTIVES = 0.1
 LARGE_ENGINE = 0.25
+LARGE_LAUNCHES = 0.25
 # A group of twice the ranks that is less than this faster has shards that are too small.
 GOOD_DOUBLING = 1.6
 
@@ -35,6 +36,7 @@ def step(evidence: Evidence) -> Iterator[Finding]:
         Term.PREFILLS: (LARGE_INTERFERENCE, _interference),
         Term.COLLECTIVES: (LARGE_COLLECTIVES, _collectives),
         Term.ENGINE: (LARGE_ENGINE, _engine),
+        Term.LAUNCHES: (LARGE_LAUNCHES, _launches),
     }
     for term, (least, words) in sorted(made.items(), key=lambda each: -shares[each[0]]):
         if shares[term] >= least:
@@ -69,6 +71,14 @@ def _engine(_: Evidence, seconds: float, share: float) -> Finding:
         cause=Cause.ENGINE,
         says=f"scheduling and sampling between steps take {duration(seconds)} per token, {percent(share)} of TPOT; no "
         "accelerator shortens it, fewer sequences per replica or a newer engine do",
+    )
+
+
+def _launches(_: Evidence, seconds: float, share: float) -> Finding:
+    return Finding(
+        cause=Cause.LAUNCHES,
+        says=f"the fixed times of kernels take {duration(seconds)} per token, {percent(share)} of TPOT, whatever the "
+        "batch: more clients share them, more ranks or a faster accelerator do not shorten them",
     )
 
 

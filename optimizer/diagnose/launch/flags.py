@@ -152,7 +152,7 @@ def read_settings(
             while not joined and left and not _is_flag(left[0]):
                 left.pop(0)
         else:
-            near = nearest(flag, [*knobs, *legal])
+            near = nearest(flag, sorted({*knobs, *legal}))
             raise LaunchError(f"{engine} has no flag {written}" + (f"; nearest: {', '.join(near)}" if near else ""))
     return Settings(MappingProxyType(values), MappingProxyType(flags), tuple(others), tuple(positional))
 

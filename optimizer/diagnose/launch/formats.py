@@ -43,8 +43,8 @@ HALF_PRECISION = frozenset({"half", "float16"})
 FULL_PRECISION = frozenset({"auto", "bfloat16", "bf16"})
 # The ends of checkpoint names, the longest first.
 _CHECKPOINT_ENDS = (
-    (r"w4a16|awq(?:-int4|-marlin)?|gptq(?:-int4|-int8)?|int4|4bit", "int4"),
-    (r"w8a8|int8", "int8"),
+    (r"(?:quantized[-_.])?w4a16|awq(?:-int4|-marlin)?|gptq(?:-int4|-int8)?|int4|4bit", "int4"),
+    (r"(?:quantized[-_.])?w8a8|int8", "int8"),
     (r"nvfp4|fp4", "nvfp4"),
     (r"mxfp4", "mxfp4"),
     (r"fp8(?:-dynamic|-block|-kv)?", "fp8"),
