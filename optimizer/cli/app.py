@@ -16,7 +16,7 @@ import typer
 from optimizer.cli import calibrate, catalog, inverse
 from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
-from optimizer.cli.diagnose import NOTHING_ASKED, Answers, given, print_diagnosis
+from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
 from optimizer.version import VERSION
@@ -123,7 +123,12 @@ def predict(
     rate: Annotated[str | None, typer.Option(metavar="RATE", help="Arrivals per second.")] = None,
     servers: Annotated[int | None, typer.Option(min=1, help="How often the command runs on the machine.")] = None,
     engine_version: Annotated[str | None, typer.Option(metavar="VERSION", help="Default: the current one.")] = None,
-    any_formats: Annotated[bool, typer.Option(help="Look for a better arrangement in every format.")] = False,
+    formats: Annotated[
+        FormatScope, typer.Option(help="Look for a better arrangement in the command's formats, or in any.")
+    ] = FormatScope.OWN,
+    measured: Annotated[
+        Path | None, typer.Option(metavar="RESULT", help="What a benchmark tool wrote; it states the load too.")
+    ] = None,
     measured_tpot: Annotated[str | None, typer.Option(metavar="TIME", help="Measured mean time per token.")] = None,
     measured_ttft: Annotated[
         str | None, typer.Option(metavar="TIME", help="Measured mean time to first token.")
@@ -144,7 +149,8 @@ def predict(
         rate=rate,
         servers=servers,
         engine_version=engine_version,
-        any_formats=any_formats,
+        formats=formats,
+        measured=measured,
         measured_tpot=measured_tpot,
         measured_ttft=measured_ttft,
         measured_tokens_per_s=measured_tokens_per_s,

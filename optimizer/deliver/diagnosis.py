@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import wrap
 
 from rich.text import Text
 
 from optimizer.deliver.design_sections import counted, layout_text
 from optimizer.deliver.figures import bar, duration, percent
-from optimizer.deliver.page import LABEL_STYLE, LABEL_WIDTH, TEXT_WIDTH, Section, packed
+from optimizer.deliver.page import GLUE, LABEL_STYLE, LABEL_WIDTH, TEXT_WIDTH, Section, packed
 from optimizer.diagnose.diagnosis import Cause, Diagnosis, Finding, Interval, Metric, TermOut, Verdict
 
 _NAMES = {Metric.TPOT: "tpot", Metric.TTFT: "ttft", Metric.TOKENS_PER_S: "tokens/s"}
 _NAME_WIDTH, _VALUE_WIDTH, _INTERVAL_WIDTH, _TERM_WIDTH = 9, 11, 24, 36
+# The blank between a number and its unit, at which no line breaks.
+_UNIT = re.compile(r"(?<=\d) (?=(?:ns|us|ms|s|GB)\b|%)")
 # Terms below this share of their time are summed.
 _SMALL_TERM = 0.01
 _MOST_ASSUMED_LINES = 3
@@ -139,8 +142,9 @@ def _causes(found: Diagnosis) -> Section:
 
 def _cause(finding: Finding) -> list[Text]:
     name = f"{finding.cause.value} (against the premise)" if finding.premise else finding.cause.value
-    lines = wrap(f"{name}: {finding.says}", TEXT_WIDTH - 2, break_on_hyphens=False)
-    return [Text(f"{'  ' if index else '· '}{line}") for index, line in enumerate(lines)]
+    text = _UNIT.sub(GLUE, f"{name}: {finding.says}")
+    lines = wrap(text, TEXT_WIDTH - 2, break_on_hyphens=False)
+    return [Text(f"{'  ' if index else '· '}{line.replace(GLUE, ' ')}") for index, line in enumerate(lines)]
 
 
 def _change(found: Diagnosis) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from catalog.errors import CatalogError
 from catalog.read import Snapshot
 from optimizer.additions import Additions
 from optimizer.diagnose.alternatives import alternatives, formats_out, layout_out
@@ -27,6 +28,7 @@ from optimizer.diagnose.evidence import Evidence, Measured
 from optimizer.diagnose.forecast import Forecast, forecast
 from optimizer.diagnose.launch import LaunchError, PoolRole, read_launch
 from optimizer.diagnose.machine import read_machine
+from optimizer.diagnose.models import named_model
 from optimizer.diagnose.pools import bound_pools
 from optimizer.diagnose.terms import Share, first_token_terms, per_token_terms
 from optimizer.diagnose.wording import layout_name
@@ -34,6 +36,7 @@ from optimizer.evaluate import Closed, Open
 from optimizer.outcome import Assumed
 from optimizer.predict.cases import Unsupported
 from optimizer.topology.layouts import ParallelLayout, layouts_of
+from requirements_specs.errors import ValueProblem
 from requirements_specs.quantity import Dimension, format_quantity
 
 MOST_COMMANDS = 2
@@ -41,12 +44,16 @@ MOST_COMMANDS = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """The question. `commands`: one server, or the servers of a prefill and a decode pool."""
+    """The question. `commands`: one server, or the servers of a prefill and a decode pool.
+
+    measured_model: the name of the model in the file of what was measured, if there is one.
+    """
 
     commands: tuple[str, ...]
     machine: str
     load: Stated
     measured: Measured = field(default_factory=Measured)
+    measured_model: str | None = None
     engine_version: str = ""
     servers: int | None = None
     any_formats: bool = False
@@ -60,6 +67,7 @@ def diagnose(asked: Asked, snapshot: Snapshot, beside: Path = Path()) -> Diagnos
     servers = _servers(asked, snapshot, beside)
     # Pools are predicted as if every server did both, in the decode pool's layout.
     deployment = next((each for each in servers if each.command.launch.role is PoolRole.DECODE), servers[0])
+    _check_model(asked, deployment)
     found = forecast(deployment)
     if not found.fits:
         raise LaunchError(_does_not_fit(found))
@@ -87,7 +95,7 @@ def diagnose(asked: Asked, snapshot: Snapshot, beside: Path = Path()) -> Diagnos
         arrangements=others.evaluated,
         assumed=tuple(Assumed(key=each.key, value=each.value, why=each.why) for each in deployment.assumed),
         catalog_hash=snapshot.hash,
-        warnings=_warnings(found, pools),
+        warnings=(*_warnings(found, pools), *asked.measured.notes),
     )
 
 
@@ -100,6 +108,18 @@ def _servers(asked: Asked, snapshot: Snapshot, beside: Path) -> tuple[Deployment
         read_deployment(read_launch(text), machine, asked.load, additions, asked.engine_version, asked.servers)
         for text in asked.commands
     )
+
+
+def _check_model(asked: Asked, deployment: Deployment) -> None:
+    """Refuse measurements of another model; a name that tells nothing is believed."""
+    if asked.measured_model is None:
+        return
+    try:
+        measured = named_model(asked.measured_model, deployment.command.additions).model
+    except (CatalogError, ValueProblem):
+        return
+    if measured.id != deployment.case.model.id:
+        raise LaunchError(f"{measured.id} was measured, the command serves {deployment.case.model.id}")
 
 
 def _does_not_fit(found: Forecast) -> str:

@@ -26,12 +26,16 @@ NOT_NATIVE = frozenset({FormatRefusal.NO_FP8, FormatRefusal.NO_FP4, FormatRefusa
 
 @dataclass(frozen=True)
 class Stated:
-    """The load: mean tokens of a request, and clients or arrivals of the whole deployment (neither: all at once)."""
+    """The load: mean tokens of a request, and clients or arrivals of the whole deployment (neither: all at once).
+
+    requests: of the whole run, where one was measured.
+    """
 
     prompt_tokens: float = 1000.0
     output_tokens: float = 500.0
     concurrency: float | None = None
     rate_per_s: float | None = None
+    requests: float | None = None
     lengths_stated: bool = True
 
 
@@ -86,6 +90,7 @@ class Command:
             "output_tokens": repr(load.output_tokens),
             "concurrency": "" if load.concurrency is None else repr(load.concurrency),
             "request_rate": "" if load.rate_per_s is None else repr(load.rate_per_s),
+            "requests": "" if load.requests is None else repr(load.requests),
             "internode_bytes_per_s": repr(accelerator.pcie_bytes_per_s),
             **(formats or self.formats),
         }

@@ -12,11 +12,12 @@ from optimizer.diagnose.terms import Share, Term
 
 @dataclass(frozen=True)
 class Measured:
-    """Means that were measured, of the whole deployment; None where nobody did."""
+    """Means that were measured, of the whole deployment; None where nobody did. notes: what to know of them."""
 
     tpot_s: float | None = None
     ttft_s: float | None = None
     tokens_per_s: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

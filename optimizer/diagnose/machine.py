@@ -17,6 +17,7 @@ _MACHINE = re.compile(
 _FORMS = "8xH100, 2x8xH200 (hosts × accelerators of a host), 4*A100-80GB"
 # Accelerators of a host where the reader does not say, unless a scale-up domain is larger.
 HOST_ACCELERATORS = 8
+MOST_ACCELERATORS = 100_000
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def read_machine(text: str, snapshot: Snapshot) -> Machine:
                 f"--on {text!r}: {first} accelerators are not whole hosts of {most}; write hosts × accelerators of a "
                 f"host, as {hosts}x{most}x{match['part']}"
             )
-    if hosts < 1 or per_host < 1:
-        raise QuestionError(f"--on {text!r}: at least one accelerator is needed; write {_FORMS}")
+    if not 1 <= hosts * per_host <= MOST_ACCELERATORS:
+        raise QuestionError(f"--on {text!r}: 1 to {MOST_ACCELERATORS:,} accelerators are allowed; write {_FORMS}")
     return Machine(accelerator, hosts, per_host)
 
 

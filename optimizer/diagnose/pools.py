@@ -43,7 +43,8 @@ def bound_pools(servers: tuple[Deployment, ...], ttft_s: float | None, tokens_pe
         prefill_size = machine.accelerators - decode_size
     if min(prefill_size, decode_size) < 1 or prefill_size + decode_size > machine.accelerators:
         raise LaunchError(
-            f"pools of {prefill_size} and {decode_size} accelerators do not divide {machine.accelerators} between them"
+            f"a prefill pool of {prefill_size} and a decode pool of {decode_size} accelerators do not share "
+            f"{machine.accelerators}; --on is the machine of both"
         )
     prompts_per_s = prefill_size / prefill.layout.accelerators / _prompt_s(prefill)
     load = decode.command.load

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -44,8 +45,22 @@ def test_json_has_the_same_keys_with_and_without_an_answer(run: Run) -> None:
     assert answers[0]["verdict"] == "not measured"
 
 
+def test_an_overload_has_a_page_too(run: Run) -> None:
+    ran = run(*COMMAND, "--rate", "1000")
+    assert (ran.code, ran.err) == (0, "")
+    assert "overload: no latency is steady" in ran.out
+    assert "none of the 10 arrangements of these accelerators in these formats carries this load" in ran.out
+
+
 def test_two_runs_print_the_same_bytes(run: Run) -> None:
     assert run(*COMMAND, *LOAD, "--json").out == run(*COMMAND, *LOAD, "--json").out
+
+
+def test_formats_of_the_change_are_the_command_s_unless_any_is_asked(run: Run) -> None:
+    own, every = (json.loads(run(*COMMAND, *LOAD, "--formats", scope, "--json").out) for scope in ("own", "any"))
+    assert own["best_change"]["formats"]["weights"] == "fp8"
+    assert every["arrangements"] > own["arrangements"]
+    assert every["best_change"]["output_tokens_per_s"] >= own["best_change"]["output_tokens_per_s"]
 
 
 def test_lengths_that_are_not_stated_are_assumed(run: Run) -> None:
@@ -60,6 +75,8 @@ def test_lengths_that_are_not_stated_are_assumed(run: Run) -> None:
         (("predict", "cases.csv", "-o", "out.csv", "--concurrency", "8"), "--concurrency"),
         (("predict", "cases.csv", "-o", "out.csv", "--on", "8xH100"), "--on"),
         (("predict", "cases.csv", "--command", "vllm serve m", "--on", "8xH100"), "exclude each other"),
+        (("predict", "cases.csv", "-o", "out.csv", "--formats", "any"), "--formats"),
+        ((*COMMAND, "--formats", "all"), "'own', 'any'"),
         (COMMAND[:3], "--on"),
         ((*COMMAND, "--concurrency", "8", "--rate", "3"), "exclude each other"),
         ((*COMMAND, "--rate", "-3"), "must be positive"),
@@ -80,3 +97,65 @@ def test_bad_input_is_said_plainly(run: Run, arguments: tuple[str, ...], message
     assert (ran.code, ran.out) == (2, "")
     assert message in " ".join(ran.err.split())
     assert "Traceback" not in ran.err
+
+
+BENCH = Path(__file__).parents[2] / "examples" / "vllm_bench.jsonl"
+MEASURED = ("predict", "--on", "1xH100", "--measured")
+
+
+def first_run(tmp_path: Path, **changes: object) -> Path:
+    """A file with one run of the example, some of its values changed."""
+    values = json.loads(BENCH.read_text(encoding="utf-8").splitlines()[0])
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({**values, **changes}), encoding="utf-8")
+    return path
+
+
+def test_a_benchmark_result_states_the_load_and_is_compared(run: Run, tmp_path: Path) -> None:
+    answer = json.loads(
+        run(
+            *MEASURED, str(first_run(tmp_path)), "--command", "vllm serve meta-llama/Llama-3.1-8B-Instruct", "--json"
+        ).out
+    )
+    assert answer["load"] == {"prompt_tokens": 512, "output_tokens": 256, "concurrency": 1, "request_rate": None}
+    assert [each["metric"] for each in answer["measured"]] == ["tpot_s", "ttft_s", "output_tokens_per_s"]
+    assert answer["measured"][0]["measured"] == pytest.approx(9.45e-3)
+    assert answer["measured"][0]["verdict"] == "inside"
+
+
+def test_of_several_runs_the_load_names_one(run: Run) -> None:
+    command = ("--command", "vllm serve llama-3.1-8b")
+    ran = run(*MEASURED, str(BENCH), *command)
+    assert (ran.code, ran.out) == (2, "")
+    assert "12 of its 12 runs are of this load; it has concurrency 1, " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        ({"failed": 5}, (), "requests failed"),
+        ({"mean_ttft_ms": -3.0}, (), "positive"),
+        ({"model_id": "Qwen/Qwen2.5-7B-Instruct"}, (), "qwen2.5-7b was measured, the command serves llama-3.1-8b"),
+        ({}, ("--measured-tpot", "3 ms"), "the file of --measured says this"),
+        ({}, ("--concurrency", "7"), "0 of its 1 runs"),
+    ],
+)
+def test_a_result_that_cannot_be_compared(
+    run: Run, tmp_path: Path, changes: dict[str, object], arguments: tuple[str, ...], message: str
+) -> None:
+    path = first_run(tmp_path, **changes)
+    ran = run(*MEASURED, str(path), "--command", "vllm serve llama-3.1-8b", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in " ".join(ran.err.split())
+
+
+def test_a_calibration_is_applied(run: Run, tmp_path: Path) -> None:
+    layer = tmp_path / "layer.json"
+    assert (
+        run("calibrate", str(BENCH), "--gpu", "h100-sxm", "--tp", "1", "--engine", "vllm", "-o", str(layer)).code == 0
+    )
+    command = ("predict", "--command", "vllm serve llama-3.1-8b", "--on", "1xH100", "--concurrency", "8", "--json")
+    plain, corrected = (json.loads(run(*command, *more).out) for more in ((), ("--calibration", str(layer))))
+    assert corrected["figures"]["tpot_s"]["value"] != plain["figures"]["tpot_s"]["value"]
+    total = sum(term["seconds"] for term in corrected["terms"]["tpot_s"])
+    assert total == pytest.approx(corrected["figures"]["tpot_s"]["value"], rel=1e-9)

@@ -84,7 +84,6 @@ class Launch:
     longest_request: int | None = None
     memory: MemoryShare | None = None
     prefix_caching: bool | None = None
-    chunked_prefill: bool | None = None
     speculation: Speculation | None = None
     role: PoolRole | None = None
     unmodelled: tuple[Unmodelled, ...] = ()

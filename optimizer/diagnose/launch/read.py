@@ -54,16 +54,19 @@ def read_launch(text: str) -> Launch:
         longest_request=_length(settings),
         memory=None if (share := settings.share(Knob.MEMORY)) is None else MemoryShare(syntax.memory, share),
         prefix_caching=False if settings.on(Knob.NO_PREFIX_CACHE) else settings.on(Knob.PREFIX_CACHE),
-        chunked_prefill=settings.on(Knob.CHUNKED_PREFILL),
         speculation=_speculation(settings),
         role=_role(settings),
-        unmodelled=tuple(
-            Unmodelled(flag, syntax.unmodelled[flag])
-            for flag in dict.fromkeys(settings.others)
-            if flag in syntax.unmodelled
-        ),
+        unmodelled=_unmodelled(settings, syntax),
         settings_file=settings.text(Knob.SETTINGS_FILE),
     )
+
+
+def _unmodelled(settings: Settings, syntax: Syntax) -> tuple[Unmodelled, ...]:
+    found = [Unmodelled(flag, syntax.unmodelled[flag]) for flag in settings.others if flag in syntax.unmodelled]
+    if settings.on(Knob.CHUNKED_PREFILL) is False:
+        effect = "a prompt runs whole in a step of its own, and every other request waits for it"
+        found.append(Unmodelled(settings.flags[Knob.CHUNKED_PREFILL], effect))
+    return tuple(dict.fromkeys(found))
 
 
 def _started(text: str) -> tuple[Syntax, tuple[str, ...], list[str]]:

@@ -21,7 +21,15 @@ def ask() -> Diagnose:
         servers: int | None = None,
         any_formats: bool = False,
     ) -> Diagnosis:
-        question = Asked(commands, on, load_of, measured or Measured(), engine_version, servers, any_formats)
+        question = Asked(
+            commands=commands,
+            machine=on,
+            load=load_of,
+            measured=measured or Measured(),
+            engine_version=engine_version,
+            servers=servers,
+            any_formats=any_formats,
+        )
         return diagnose(question, load())
 
     return asked

@@ -188,3 +188,15 @@ def test_slots_bound_what_runs(ask: Diagnose) -> None:
     assert few.findings[0].cause is Cause.ENGINE_SLOTS
     assert few.figures is not None
     assert few.figures.ttft_s.value > 3.0
+
+
+def test_pools_share_the_machine(ask: Diagnose) -> None:
+    server = "sglang serve --model-path llama-3.1-8b --tp 2 --disaggregation-mode {}"
+    alone = ask(server.format("prefill"), on="8xH100", load_of=LOAD)
+    assert alone.pools is not None
+    assert (alone.pools.prefill_accelerators, alone.pools.decode_accelerators) == (2, 6)
+    assert alone.server.replicas == 4
+    with pytest.raises(LaunchError, match="do not share 2; --on is the machine of both"):
+        ask(server.format("prefill"), server.format("decode"), on="2xH100", load_of=LOAD)
+    with pytest.raises(LaunchError, match="one role each"):
+        ask(server.format("prefill"), server.format("prefill"), on="8xH100", load_of=LOAD)

@@ -27,8 +27,9 @@ def test_forms(text: str, part: str, hosts: int, per_host: int) -> None:
     [
         ("", "not a machine; write 8xH100"),
         ("8", "not a machine"),
-        ("0xH100", "at least one accelerator"),
+        ("0xH100", "1 to 100,000 accelerators"),
         ("8xH1000", "unknown accelerator 'H1000'; nearest: h100-sxm-80gb"),
+        ("999999x999999xH100", "1 to 100,000 accelerators"),
         ("12xH100", "not whole hosts of 8"),
     ],
 )

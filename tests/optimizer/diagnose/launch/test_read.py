@@ -1,6 +1,8 @@
 """Launch commands of three engines: what is read, what is refused, and with which words."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optimizer.diagnose.launch import (
     DataParallel,
@@ -28,7 +30,7 @@ def test_a_whole_vllm_command() -> None:
     assert (launch.weights, launch.kv, launch.half_precision) == ("int4", "fp8", True)
     assert (launch.max_num_seqs, launch.max_num_batched_tokens, launch.longest_request) == (64, 4096, 32_000)
     assert launch.memory == MemoryShare(MemoryRule.WHOLE, 0.95)
-    assert (launch.prefix_caching, launch.chunked_prefill) == (False, True)
+    assert launch.prefix_caching is False
     assert launch.speculation == Speculation("eagle3", 3)
     assert [each.flag for each in launch.unmodelled] == ["--enforce-eager"]
 
@@ -128,3 +130,28 @@ def test_flags_that_are_explained_are_legal(syntax: Syntax) -> None:
 def test_a_legal_flag_without_meaning_keeps_its_words() -> None:
     launch = read_launch("vllm serve m --served-model-name a b --port 80 --no-enable-log-requests -tp 2 -cc.mode=3")
     assert (launch.model, launch.tp) == ("m", 2)
+
+
+WORDS = st.sampled_from(
+    "m --tp -tp 8 -1 0.9 --model --enable-expert-parallel --no-enable-expert-parallel = '' --kv-transfer-config '{}' '[]' "
+    "--dtype auto --quantization fp8 --port --max-model-len --speculative-config --gpu-memory-utilization=1.5 "
+    """'{"method":3,"num_speculative_tokens":true}'""".split()
+)
+
+
+@given(
+    st.sampled_from(["vllm serve", "sglang serve", "trtllm-serve"]), st.lists(WORDS | st.text(max_size=8), max_size=8)
+)
+def test_any_words_are_a_launch_or_bad_input(launcher: str, words: list[str]) -> None:
+    try:
+        launch = read_launch(" ".join([launcher, *words]))
+    except LaunchError:
+        return
+    assert launch.tp >= 1
+    assert launch.expert_parallel is None or launch.expert_parallel >= 1
+
+
+def test_prompts_that_run_whole_are_not_counted() -> None:
+    assert not read_launch("vllm serve m --enable-chunked-prefill").unmodelled
+    (whole,) = read_launch("vllm serve m --no-enable-chunked-prefill").unmodelled
+    assert whole.flag == "--no-enable-chunked-prefill"
