@@ -70,7 +70,7 @@ def print_diagnosis(answers: Answers, calibration: Path | None, *, as_json: bool
         load=_load(answers, rate_per_s, run),
         measured=_measured(answers, run),
         measured_model=None if run is None else run.model,
-        engine_version=answers.engine_version or "",
+        engine_version=answers.engine_version or (run and run.deployment.engine_version) or "",
         servers=answers.servers,
         any_formats=answers.formats is FormatScope.ANY,
     )

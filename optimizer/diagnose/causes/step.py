@@ -88,6 +88,9 @@ def _doubling(evidence: Evidence) -> Iterator[Finding]:
     layout, replicas = found.deployment.layout, found.case.replicas
     if found.figures is None or layout.tp == 1 or layout.tp % 2 or layout.dp_attention > 1:
         return
+    clients = found.deployment.command.load.concurrency
+    if clients is not None and clients < 2 * replicas:
+        return
     half = replace(layout, tp=layout.tp // 2, ep=1 if layout.ep == 1 else layout.tp // 2)
     try:
         case = found.deployment.command.case(half, 2 * replicas)

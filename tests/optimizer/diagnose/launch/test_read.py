@@ -132,11 +132,12 @@ def test_a_legal_flag_without_meaning_keeps_its_words() -> None:
     assert (launch.model, launch.tp) == ("m", 2)
 
 
-WORDS = st.sampled_from(
-    "m --tp -tp 8 -1 0.9 --model --enable-expert-parallel --no-enable-expert-parallel = '' --kv-transfer-config '{}' '[]' "
-    "--dtype auto --quantization fp8 --port --max-model-len --speculative-config --gpu-memory-utilization=1.5 "
-    """'{"method":3,"num_speculative_tokens":true}'""".split()
+WRITTEN = (
+    "m --tp -tp 8 -1 0.9 --model --enable-expert-parallel --no-enable-expert-parallel = '' --kv-transfer-config '{}' "
+    "'[]' --dtype auto --quantization fp8 --port --max-model-len --speculative-config --gpu-memory-utilization=1.5 "
+    """'{"method":3,"num_speculative_tokens":true}'"""
 )
+WORDS = st.sampled_from(WRITTEN.split())
 
 
 @given(
