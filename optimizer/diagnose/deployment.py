@@ -282,7 +282,13 @@ def _formats(
     if refusal in NOT_NATIVE:
         added = _weight_only(stored, formats[WEIGHT_ONLY])
         cells["weights_format"] = added.id
-        found.append(NotNative(weights, "weights of this size, multiplied in bf16", refusal.value))
+        found.append(
+            NotNative(
+                weights,
+                "weights of this size that are multiplied in bf16, so they save memory and reading only",
+                refusal.value,
+            )
+        )
         activations = formats[added.kernels[0].activations]
         stored = added
     refusal = formats_supported(accelerator, stored, activations, formats[kv])

@@ -20,8 +20,7 @@ def formats(evidence: Evidence) -> Iterator[Finding]:
     for each in found.deployment.not_native:
         yield Finding(
             cause=Cause.FORMAT_NOT_NATIVE,
-            says=f"{each.asked} is not native on {accelerator}: {each.reason}; predicted as {each.stands_for}. It "
-            "saves memory and reading, no multiplying",
+            says=f"{each.asked} is not native on {accelerator}: {each.reason}; predicted as {each.stands_for}",
             premise=True,
         )
     saved = weight_only(found)
