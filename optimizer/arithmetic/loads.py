@@ -63,11 +63,17 @@ def as_predicted(step_times: StepTimes) -> Scenario:
 
 
 def closed_loop(
-    step_times: StepTimes, shape: LoadShape, concurrency: Floats, requests: Floats, scenario: Scenario
+    step_times: StepTimes,
+    shape: LoadShape,
+    concurrency: Floats,
+    requests: Floats,
+    scenario: Scenario,
+    slots: Floats | float = np.inf,
 ) -> LoadTimes:
-    """Means of a run of `requests` requests by `concurrency` clients of one replica; both (K,).
+    """Means of a run of `requests` requests by `concurrency` clients of one replica with so many engine slots; (K,).
 
-    With Cr = the clients that the KV cache admits, t_d a decode step of all of them and t_p what one prefill adds:
+    With Cr = the clients that the KV cache and the slots admit, t_d a decode step of all of them and t_p what one
+    prefill adds:
 
         TPOT = t_d + φ·(Cr − 1)·t_p/O        every other request prefills once in a request's life
         TTFT = host + w·t_p + k·t_d + σ·Cr·t_b/2 + (C/Cr − 1)·O·TPOT
@@ -81,7 +87,7 @@ def closed_loop(
     prompt, output = shape.prompt_tokens, shape.output_tokens
     admitted = scenario.kv_tokens / (prompt + RESIDENT_OUTPUT_SHARE * output)
     _check_admitted(scenario.kv_tokens, prompt + output)
-    resident = np.minimum(concurrency, np.maximum(admitted, 1.0))
+    resident = np.minimum(np.minimum(concurrency, slots), np.maximum(admitted, 1.0))
     in_step = np.maximum(resident / step_times.pp, 1.0)
     decode_s = _decode_s(step_times, scenario, shape, in_step)
     prefill_s = _own_prefill_s(step_times, scenario, shape, in_step, decode_s)

@@ -16,6 +16,7 @@ import typer
 from optimizer.cli import calibrate, catalog, inverse
 from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
+from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
 from optimizer.version import VERSION
@@ -107,32 +108,86 @@ def solve(
 
 @app.command()
 def predict(
-    cases: Annotated[Path, typer.Argument(metavar="CASES.csv", help="Designs that exist, a row each.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT.csv", help="Where to write the rows, predicted.")],
+    cases: Annotated[Path | None, typer.Argument(metavar="CASES.csv", help="Designs that exist, a row each.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT.csv", help="Where to write the rows, predicted.")
+    ] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="In place of CASES.csv: the command that starts a server; one per pool."),
+    ] = None,
+    on: Annotated[str | None, typer.Option(metavar="MACHINE", help="Where it runs: 8xH100, 2x8xH200.")] = None,
+    prompt: Annotated[str | None, typer.Option(metavar="TOKENS", help="Mean prompt tokens.")] = None,
+    output: Annotated[str | None, typer.Option(metavar="TOKENS", help="Mean output tokens.")] = None,
+    concurrency: Annotated[float | None, typer.Option(min=1, help="Clients that each wait for their answer.")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="RATE", help="Arrivals per second.")] = None,
+    servers: Annotated[int | None, typer.Option(min=1, help="How often the command runs on the machine.")] = None,
+    engine_version: Annotated[str | None, typer.Option(metavar="VERSION", help="Default: the current one.")] = None,
+    formats: Annotated[
+        FormatScope, typer.Option(help="Look for a better arrangement in the command's formats, or in any.")
+    ] = FormatScope.OWN,
+    measured: Annotated[
+        Path | None, typer.Option(metavar="RESULT", help="What a benchmark tool wrote; it states the load too.")
+    ] = None,
+    measured_tpot: Annotated[str | None, typer.Option(metavar="TIME", help="Measured mean time per token.")] = None,
+    measured_ttft: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Measured mean time to first token.")
+    ] = None,
+    measured_tokens_per_s: Annotated[
+        float | None, typer.Option(min=1e-6, help="Measured output tokens/s of the whole deployment.")
+    ] = None,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict latency, throughput and memory of designs that exist."""
+    """Predict designs that exist, or say why the server that a command starts is as slow as it is."""
+    answers = Answers(
+        commands=tuple(command or ()),
+        machine=on,
+        prompt=prompt,
+        output=output,
+        concurrency=concurrency,
+        rate=rate,
+        servers=servers,
+        engine_version=engine_version,
+        formats=formats,
+        measured=measured,
+        measured_tpot=measured_tpot,
+        measured_ttft=measured_ttft,
+        measured_tokens_per_s=measured_tokens_per_s,
+    )
     with exit_codes():
-        from dataclasses import asdict
-
-        from catalog.corrections import with_layer
-        from catalog.read import load
-        from optimizer.predict import predict_file
-
-        snapshot = load()
-        if calibration is not None:
-            snapshot = with_layer(snapshot, calibration)
-        summary = predict_file(cases, out, snapshot)
-        if as_json:
-            counts = asdict(summary)
-            typer.echo(json.dumps({"schema_version": 1, **counts, "out": str(out), "catalog_hash": snapshot.hash}))
+        if answers.commands:
+            if cases is not None or out is not None:
+                raise typer.BadParameter("a case file and a launch command exclude each other", param_hint="--command")
+            print_diagnosis(answers, calibration, as_json=as_json)
+        elif answers != NOTHING_ASKED:
+            raise typer.BadParameter("this goes with --command, not with a case file", param_hint=given(answers))
+        elif cases is None or out is None:
+            raise typer.BadParameter("CASES.csv -o OUT.csv, or --command COMMAND --on MACHINE", param_hint="predict")
         else:
-            typer.echo(
-                f"{summary.rows:,} rows: {summary.ok:,} predicted, {summary.does_not_fit:,} do not fit, "
-                f"{summary.unsupported:,} unsupported; written to {out}"
-                + (f"; {summary.calibrated:,} calibrated by {calibration}" if calibration is not None else "")
-            )
+            _predict_cases(cases, out, calibration, as_json=as_json)
+
+
+def _predict_cases(cases: Path, out: Path, calibration: Path | None, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from catalog.corrections import with_layer
+    from catalog.read import load
+    from optimizer.predict import predict_file
+
+    snapshot = load()
+    if calibration is not None:
+        snapshot = with_layer(snapshot, calibration)
+    summary = predict_file(cases, out, snapshot)
+    if as_json:
+        counts = asdict(summary)
+        typer.echo(json.dumps({"schema_version": 1, **counts, "out": str(out), "catalog_hash": snapshot.hash}))
+    else:
+        typer.echo(
+            f"{summary.rows:,} rows: {summary.ok:,} predicted, {summary.does_not_fit:,} do not fit, "
+            f"{summary.unsupported:,} unsupported; written to {out}"
+            + (f"; {summary.calibrated:,} calibrated by {calibration}" if calibration is not None else "")
+        )
 
 
 def main() -> None:

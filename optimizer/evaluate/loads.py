@@ -28,10 +28,14 @@ class Open:
 
 @dataclass(frozen=True)
 class Closed:
-    """Clients of one replica that each wait for their answer, and the requests of the whole run; (R,) both."""
+    """Clients of one replica that each wait for their answer, and the requests of the whole run; (R,) both.
+
+    slots: requests that the engine runs at once at most, (R,) or infinite.
+    """
 
     concurrency: Floats
     requests: Floats
+    slots: Floats | float = np.inf
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def evaluate(
     scenario = Scenario(np.exp(step_deviation * deviations), np.where(fits, capacity, needed))
     match load:
         case Closed():
-            times = closed_loop(step_times, shape, load.concurrency, load.requests, scenario)
+            times = closed_loop(step_times, shape, load.concurrency, load.requests, scenario, load.slots)
         case Offline():
             times = offline(step_times, shape, scenario)
         case Static():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from catalog.engines import engine_of
 from catalog.errors import UnknownName
@@ -49,7 +50,7 @@ class Everything:
 
 @dataclass(frozen=True)
 class Case:
-    """A deployment of equal replicas under one load."""
+    """A deployment of equal replicas under one load; `slots` are the requests that one replica runs at once at most."""
 
     model: Model
     row: ReplicaRow
@@ -59,10 +60,14 @@ class Case:
     output_tokens: float
     prefix_hit: float
     load: Clients | Rate | Everything
+    slots: float = inf
 
 
-def read_case(cells: Mapping[str, str], additions: Additions) -> Case:
+def read_case(cells: Mapping[str, str], additions: Additions, host_accelerators: int | None = None) -> Case:
     """The deployment of one row; a model that it brings is added.
+
+    Where it is known how many accelerators a host has, a tensor-parallel group may span hosts. The path of each of its
+    accelerators to the network is its PCIe, which then counts as the link: a rule, so the interval is wider.
 
     Raises:
         Unsupported: with the reason for people.
@@ -89,7 +94,7 @@ def read_case(cells: Mapping[str, str], additions: Additions) -> Case:
         raise Unsupported(f"{accelerators} accelerators do not divide into replicas of {layout.accelerators}")
     return Case(
         model=model,
-        row=_replica_row(cells, snapshot, model, accelerator, layout),
+        row=_replica_row(cells, snapshot, model, accelerator, layout, host_accelerators),
         replicas=accelerators // layout.accelerators,
         accelerators=accelerators,
         prompt_tokens=_positive(cells, "prompt_tokens"),
@@ -125,7 +130,12 @@ def _named(cells: Mapping[str, str], additions: Additions) -> tuple[Model, Accel
 
 
 def _replica_row(
-    cells: Mapping[str, str], snapshot: Snapshot, model: Model, accelerator: Accelerator, layout: ParallelLayout
+    cells: Mapping[str, str],
+    snapshot: Snapshot,
+    model: Model,
+    accelerator: Accelerator,
+    layout: ParallelLayout,
+    host_accelerators: int | None,
 ) -> ReplicaRow:
     formats = snapshot.formats
     asked = cells.get("weights_format") or own_format(model, formats)
@@ -153,7 +163,10 @@ def _replica_row(
     if weights.kernels_for(activations) is None:
         raise Unsupported(f"no kernel multiplies {weights.id} weights by {activations} activations")
     link, domain = _scale_up(accelerator)
-    if layout.tp > domain:
+    if host_accelerators is not None:
+        domain = min(domain, host_accelerators)
+        link = link if layout.tp <= domain else LinkKind.PCIE
+    elif layout.tp > domain:
         raise Unsupported(f"tp {layout.tp} leaves the scale-up domain of {domain} × {accelerator.id}")
     return ReplicaRow(
         accelerator=accelerator,

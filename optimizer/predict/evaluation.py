@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalog.read import Snapshot
 from optimizer.arithmetic.loads import LoadShape
-from optimizer.arithmetic.serving import build_replicas
+from optimizer.arithmetic.serving import Replicas, build_replicas
 from optimizer.evaluate import Closed, Load, Offline, Open, evaluate
 from optimizer.predict.cases import Case, Clients, Rate
 from optimizer.question import corrected_rows, step_deviation
@@ -44,15 +44,10 @@ class Prediction:
 
 def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float) -> Prediction:
     """Predict cases of one model and one kind of load in a scenario of the step time's error."""
-    model, rows = cases[0].model, [case.row for case in cases]
-    replicas = build_replicas(model, corrected_rows(model, rows, snapshot), snapshot)
-    deviation = step_deviation(model, rows, replicas.estimates, snapshot)
-    shape = LoadShape(
-        _column(cases, lambda case: case.prompt_tokens),
-        _column(cases, lambda case: case.output_tokens),
-        _column(cases, lambda case: case.prefix_hit),
-    )
-    found = evaluate(replicas, shape, _load_of_one_replica(cases), deviation, deviations)
+    replicas = replicas_of(cases, snapshot)
+    deviation = step_deviation(cases[0].model, [case.row for case in cases], replicas.estimates, snapshot)
+    shape = shape_of(cases)
+    found = evaluate(replicas, shape, load_of_one_replica(cases), deviation, deviations)
     output = found.output_tokens_per_s * _column(cases, lambda case: case.replicas)
     cached = (
         found.resident
@@ -74,7 +69,22 @@ def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float)
     return Prediction(figures, found.fits, found.steady)
 
 
-def _load_of_one_replica(cases: Sequence[Case]) -> Load:
+def replicas_of(cases: Sequence[Case], snapshot: Snapshot) -> Replicas:
+    """One replica of each case, as the user measured it where there is a correction; the cases are of one model."""
+    model = cases[0].model
+    return build_replicas(model, corrected_rows(model, [case.row for case in cases], snapshot), snapshot)
+
+
+def shape_of(cases: Sequence[Case]) -> LoadShape:
+    """Lengths of the requests of each case."""
+    return LoadShape(
+        _column(cases, lambda case: case.prompt_tokens),
+        _column(cases, lambda case: case.output_tokens),
+        _column(cases, lambda case: case.prefix_hit),
+    )
+
+
+def load_of_one_replica(cases: Sequence[Case]) -> Load:
     """The load of the deployment shared evenly by its replicas."""
     loads = [(case.load, case.replicas) for case in cases]
     match cases[0].load:
@@ -82,6 +92,7 @@ def _load_of_one_replica(cases: Sequence[Case]) -> Load:
             return Closed(
                 np.array([load.concurrency / count for load, count in loads if isinstance(load, Clients)]),
                 np.array([load.requests / count for load, count in loads if isinstance(load, Clients)]),
+                _column(cases, lambda case: case.slots),
             )
         case Rate():
             return Open(np.array([load.per_s / count for load, count in loads if isinstance(load, Rate)]))

@@ -87,6 +87,16 @@ def test_prompts_beyond_a_chunk_go_in_equal_chunks(make_replicas) -> None:
     assert got == pytest.approx(replicas.host_s[0] + own + burst, rel=0.02)
 
 
+def test_slots_bound_the_requests_that_run_and_the_others_wait(make_replicas) -> None:
+    replicas = make_replicas("llama-3.1-8b")
+    usual = as_predicted(replicas)
+    slotted = loads.closed_loop(replicas, shape(500.0, 200.0), one(64.0), one(640.0), usual, one(16.0))
+    free, few = (closed_loop(replicas, shape(500.0, 200.0), one(clients), one(640.0)) for clients in (64.0, 16.0))
+    assert slotted.resident[0] == 16.0
+    assert slotted.tpot_mean_s[0] == few.tpot_mean_s[0] < free.tpot_mean_s[0]
+    assert slotted.ttft_mean_s[0] > 3 * 200 * slotted.tpot_mean_s[0]
+
+
 def test_offline_is_no_slower_than_any_closed_loop(make_replicas) -> None:
     replicas = make_replicas("llama-3.1-8b", "h100-sxm-80gb")
     best = offline(replicas, shape(512.0, 512.0)).output_tokens_per_s[0]
