@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from catalog.offers import Offer, PriceKind, Tier
 from catalog.parts import Accelerator, LinkKind
 from catalog.read import Snapshot
+from optimizer.answers import Answer
 from optimizer.arithmetic.money import MICRO_DOLLARS
 from optimizer.bottleneck.best_count import CountMinimum, best_counts
 from optimizer.bottleneck.hypothetical import RESOURCES
@@ -20,7 +21,6 @@ from optimizer.inventory import admitted_offers
 from optimizer.question import Nothing, Problem, pose
 from optimizer.search.columns import Column, exact_columns
 from optimizer.search.refine import refine
-from optimizer.solve import Answer
 from optimizer.topology.layouts import CandidateSpace, Illegal
 from optimizer.topology.machines import Machine, machine_of
 from requirements_specs.serving import Budget, Inventory, ServingSpec

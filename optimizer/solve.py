@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from catalog.read import Snapshot
+from optimizer.answers import (
+    DESIGNS_REPORTED,
+    NOTHING_BESIDE,
+    Alternative,
+    Answer,
+    Beside,
+    Found,
+    NoAnswer,
+)
 from optimizer.bottleneck.binding import Binding, binding_wall
-from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
-from optimizer.bottleneck.job_walls import impossible_job, job_binding
+from optimizer.bottleneck.infeasible import impossible_at_any_rate
+from optimizer.bottleneck.job_walls import impossible_job
 from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Question, meets
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
 from optimizer.search.aims import Fastest
 from optimizer.search.alternatives import distinct_designs, near_designs
-from optimizer.search.bounds import Demand, rate_per_replica
-from optimizer.search.columns import Column, candidates_of, exact_columns, tie_key
-from optimizer.search.count_model import CountSolution, Solver, solve_counts
+from optimizer.search.bounds import Demand
+from optimizer.search.columns import Column, candidates_of, exact_columns, rate_of, tie_key
+from optimizer.search.count_model import Solver, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import SolveResult
-from optimizer.search.job_search import job_columns, search_job
-from optimizer.search.jobs import Job, job_run
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
+from optimizer.solve_job import best_job_column, best_job_design, job_answer
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
@@ -35,93 +43,6 @@ from requirements_specs.serving import ServingSpec
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
     from optimizer.ways_out import WaysOut
-
-# The optimum and two alternatives.
-DESIGNS_REPORTED = 3
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What is asked beside the optimum.
-
-    alternatives: how many of the next distinct designs, with their figures, and all within `NEAR_PERCENT` of the
-    optimum; None: two, without figures. frontier: the statistic whose limit is moved; None: no frontier.
-    """
-
-    alternatives: int | None = None
-    frontier: tuple[Metric, Statistic] | None = None
-
-
-NOTHING_BESIDE = Beside()
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """A design that loses, the demand that it carries, and what binds it; None if its figures are not asked for."""
-
-    column: Column
-    demand: Demand
-    binding: Binding | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A proved design and what stands beside it.
-
-    columns: exact candidates in their order, the first is the design. alternatives: the best column of each of the
-    next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
-    problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
-    point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts and undated prices;
-    None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
-    these terms are point_column and allowed_column.
-    """
-
-    problem: Problem
-    columns: tuple[Column, ...]
-    design: Column
-    alternatives: tuple[Alternative, ...]
-    near: tuple[Column, ...] | None
-    solution: CountSolution
-    ledger: Ledger
-    refined: int
-    binding: Binding
-    point_usd_micro: int | None
-    allowed_usd_micro: int | None
-    point_column: Column | None = None
-    allowed_column: Column | None = None
-    frontier: Frontier | None = None
-
-
-@dataclass(frozen=True)
-class NoAnswer:
-    """No design meets the specification.
-
-    impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
-    budget and accelerator cap and with any number of the owned machines, None where there is none. ways_out: the
-    conflicts and the relaxations, None for a job.
-    """
-
-    problem: Problem | Nothing
-    ledger: Ledger
-    refined: int
-    impossible: Impossible | None
-    uncapped: Column | None
-    ways_out: WaysOut | None
-    frontier: Frontier | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the search found: exact columns in the order of ties, the first chosen by CP-SAT, and how rows ended."""
-
-    columns: tuple[Column, ...]
-    solution: CountSolution
-    refinement: Refinement
-
-    @property
-    def design(self) -> Column:
-        """The proved optimum."""
-        return self.columns[self.solution.column]
 
 
 def search(
@@ -140,7 +61,7 @@ def search(
 
     """
     if problem.job is not None:
-        return _search_job(problem, problem.job, distinct_designs, solver)
+        return best_job_design(problem, problem.job, distinct_designs, solver)
     space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
     if problem.aim is None:
         refinement = refine(space, physics, question, demand, distinct_designs, near)
@@ -181,7 +102,7 @@ def answer(
         without = _no_answer(problem, found, _ways_out(spec, snapshot, problem, solver))
         return replace(without, frontier=frontier)
     if problem.job is not None:
-        return _job_answer(spec, snapshot, problem, problem.job, found, more)
+        return job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
     problem = replace(problem, demand=_carried(problem, design))
     return Answer(
@@ -198,86 +119,6 @@ def answer(
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
     )
-
-
-def _search_job(problem: Problem, job: Job, distinct_designs: int, solver: Solver) -> Found | Refinement:
-    """As `search`, for an offline job."""
-    space = problem.space
-    searched, refinement = search_job(space, problem.physics, problem.question, job, distinct_designs)
-    columns = job_columns(space, refinement, job)
-    if not columns:
-        return refinement
-    solution = solve_counts(space, columns, searched.most_accelerators, solver)
-    if isinstance(solution, SolveResult) or solution.column != 0:
-        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
-    found = Found(columns, solution, refinement)
-    if job_seconds_of(problem, job, found.design) > job.window_s:
-        raise VerificationError(f"the returned design misses the window: {tie_key(space, found.design)}")
-    return found
-
-
-def job_seconds_of(problem: Problem, job: Job, column: Column) -> float:
-    """Duration of a job on a column's own units and engine limits, evaluated alone."""
-    run = job_run(
-        problem.space,
-        problem.physics,
-        problem.question,
-        job,
-        np.array([column.placement]),
-        np.array([float(column.token_budget)]),
-        np.array([float(column.max_num_seqs)]),
-    )
-    return float(run.seconds(job, np.array([[column.replicas]]))[0, 0])
-
-
-def _job_answer(
-    spec: ServingSpec, snapshot: Snapshot, problem: Problem, job: Job, found: Found, alternatives: int | None
-) -> Answer:
-    at_point = replace(problem, question=question_at(spec, POINT_PREDICTION))
-    return Answer(
-        problem=problem,
-        columns=found.columns,
-        design=found.design,
-        alternatives=_job_alternatives(problem, found.columns, alternatives),
-        near=None,
-        solution=found.solution,
-        ledger=count_rows(problem.space, found.refinement, found.columns),
-        refined=refined_rows(found.refinement),
-        binding=job_binding(problem.space, problem.physics, problem.question, job, found.design),
-        point_usd_micro=None,
-        allowed_usd_micro=None,
-        point_column=_best_job_column(at_point, job),
-        allowed_column=_job_if_more_is_allowed(spec, snapshot, job, found.design),
-    )
-
-
-def _job_alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:
-    """The next distinct designs of a job, which have no latency figures."""
-    count = DESIGNS_REPORTED - 1 if asked is None else asked
-    losers = distinct_designs(problem.space, columns)[1 : 1 + count]
-    return tuple(Alternative(column, problem.demand, None) for column in losers)
-
-
-def _best_job_column(problem: Problem, job: Job) -> Column | None:
-    """The best design for a job, without the solver."""
-    _, refinement = search_job(problem.space, problem.physics, problem.question, job, 1)
-    return next(iter(job_columns(problem.space, refinement, job)), None)
-
-
-def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, design: Column) -> Column | None:
-    """The design with estimated parts and undated prices allowed, where that is better."""
-    wider = more_allowed(spec, snapshot, None)
-    problem = None if wider is None else pose(*wider)
-    if problem is None or isinstance(problem, Nothing):
-        return None
-    if job.smallest_fleet:
-        return _best_job_column(problem, replace(job, most_accelerators=design.accelerators - 1))
-    return _best_job_column(problem, replace(job, most_usd_micro=design.cost_usd_micro - 1))
-
-
-def rate_of(demand: Demand, column: Column) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Arrivals at one working replica of a column, (1,) per second."""
-    return rate_per_replica(demand, np.array([column.replicas]), np.array([1]))
 
 
 def _verify(problem: Problem, column: Column) -> None:
@@ -380,7 +221,7 @@ def _no_answer(problem: Problem, refinement: Refinement, ways: WaysOut | None) -
     if problem.job is not None:
         impossible = impossible_job(space, physics, problem.question, problem.job)
         uncapped_job = replace(problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
-        best = None if impossible is not None else _best_job_column(problem, uncapped_job)
+        best = None if impossible is not None else best_job_column(problem, uncapped_job)
         return NoAnswer(problem, ledger, refined, impossible, best, None)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:

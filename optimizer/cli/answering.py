@@ -52,11 +52,12 @@ def print_answer(
     """
     from datetime import date
 
+    from optimizer.answers import Beside
     from optimizer.errors import QuestionError
     from optimizer.outcome import Status
     from optimizer.question import moved_limit
     from optimizer.report import outcome_of
-    from optimizer.solve import Beside, answer
+    from optimizer.solve import answer
     from optimizer.topology.pins import refuse_impossible_pins
 
     try:

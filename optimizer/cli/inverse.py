@@ -29,6 +29,7 @@ def inverse(
 
         from catalog.read import load
         from optimizer.additions import read_question
+        from optimizer.answers import Answer
         from optimizer.deliver.console import render, terminal_text
         from optimizer.deliver.inverse_page import render_inverse
         from optimizer.errors import QuestionError
@@ -36,7 +37,7 @@ def inverse(
         from optimizer.outcome import Status, Timing
         from optimizer.report import outcome_of
         from optimizer.report.hardware_part import with_inverse
-        from optimizer.solve import Answer, answer
+        from optimizer.solve import answer
 
         spec, snapshot = read_question(spec_file, load())
         if spec.workload.offline is not None:

@@ -6,6 +6,7 @@ from datetime import date
 from importlib.metadata import version
 
 from catalog.read import Snapshot
+from optimizer.answers import Answer, NoAnswer
 from optimizer.arithmetic.money import (
     idle_share,
     usd_per_hour,
@@ -36,7 +37,6 @@ from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.search.columns import JobCost
 from optimizer.search.jobs import Job
-from optimizer.solve import Answer, NoAnswer
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
+from optimizer.answers import Alternative as Loser
+from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.evaluate import first_token, mean_state, statistic_of
 from optimizer.outcome import Alternative, Choice, FormatsOut, FrontierOut, FrontierStep, LayoutOut, NearOptimum
 from optimizer.report.design_part import formats_of, layout_of, price_date_of, price_label
 from optimizer.report.objective_part import value_of
-from optimizer.search.columns import Column, candidates_of
+from optimizer.search.columns import Column, candidates_of, rate_of
 from optimizer.search.refine import NEAR_PERCENT
-from optimizer.solve import Alternative as Loser
-from optimizer.solve import Answer, rate_of
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import Objective, ServingSpec
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
 
 
-class _Short(TypedDict):
+class Short(TypedDict):
     """The fields of `Choice`."""
 
     accelerator: str
@@ -37,9 +37,10 @@ class _Short(TypedDict):
     usd_per_hour: float
 
 
-def _short(space: CandidateSpace, column: Column) -> _Short:
+def short(space: CandidateSpace, column: Column) -> Short:
+    """A design in short."""
     offer = space.offers[column.offer]
-    return _Short(
+    return Short(
         accelerator=space.keys[column.key].accelerator.id,
         offer=offer.id,
         instances=column.instances,
@@ -62,7 +63,7 @@ def _alternative(spec: ServingSpec, found: Answer, loser: Loser) -> Alternative:
     column, binding = loser.column, loser.binding
     ttft_s, tpot_s = (None, None) if binding is None else _tails(found, loser)
     return Alternative(
-        **_short(found.problem.space, column),
+        **short(found.problem.space, column),
         value=value_of(spec.objective, column),
         why_not=_why_not(spec.objective, found.problem.space, column, found.design),
         ttft_p99_s=ttft_s,
@@ -107,7 +108,7 @@ def near_optimum(found: Answer) -> NearOptimum | None:
     """Designs within a few percent of the optimum; None unless alternatives are asked for."""
     if found.near is None:
         return None
-    designs = tuple(Choice(**_short(found.problem.space, column)) for column in found.near)
+    designs = tuple(Choice(**short(found.problem.space, column)) for column in found.near)
     return NearOptimum(share=NEAR_PERCENT / 100, count=len(designs), designs=designs)
 
 
@@ -122,5 +123,5 @@ def frontier(space: CandidateSpace, stairs: Frontier | None) -> FrontierOut | No
         digits=LIMIT_DIGITS,
         most_steps=MOST_POINTS,
         complete=stairs.complete,
-        steps=tuple(FrontierStep(**_short(space, point.column), limit_s=point.limit_s) for point in stairs.points),
+        steps=tuple(FrontierStep(**short(space, point.column), limit_s=point.limit_s) for point in stairs.points),
     )

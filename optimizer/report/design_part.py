@@ -7,11 +7,11 @@ from datetime import date
 from catalog.corrections import Correction
 from catalog.offers import Offer, Tier
 from catalog.parts import Evidence
+from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import Column
-from optimizer.solve import Answer
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.answers import Answer
 from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour
 from optimizer.bottleneck.best_count import CountMinimum
 from optimizer.bottleneck.hypothetical import RESOURCES
@@ -13,7 +14,6 @@ from optimizer.bottleneck.part_numbers import part_numbers, quoted_precision
 from optimizer.inverse import Inverse, Rental, Rival
 from optimizer.outcome import CountOut, JointPoint, Lack, MinimumHardware, Outcome, PartNumbers, Rented, RivalOut
 from optimizer.report.design_part import formats_of, layout_of
-from optimizer.solve import Answer
 from optimizer.topology.layouts import CandidateSpace
 
 Floats = NDArray[np.float64]

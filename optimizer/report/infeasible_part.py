@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
+from optimizer.answers import NoAnswer
 from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour, usd_per_million_tokens_of_job
 from optimizer.bottleneck.infeasible import Impossible
 from optimizer.bottleneck.job_walls import WINDOW
@@ -15,7 +16,6 @@ from optimizer.outcome import Change, Floor, Relaxation, SpecValue, WallOut
 from optimizer.question import Nothing
 from optimizer.search.columns import Column, JobCost
 from optimizer.search.jobs import Job
-from optimizer.solve import NoAnswer
 from requirements_specs.requirement import BudgetMetric, Metric
 from requirements_specs.serving import IntegerChoice, ServingSpec
 

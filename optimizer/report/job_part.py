@@ -7,13 +7,12 @@ from math import isfinite
 import numpy as np
 
 from catalog.read import Snapshot
+from optimizer.answers import Answer
 from optimizer.arithmetic.batch_job import job_usd_micro
 from optimizer.arithmetic.money import MICRO_DOLLARS, SECONDS_PER_HOUR, usd_per_hour
 from optimizer.arithmetic.padding import padding_overhead
 from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.bottleneck.walls import (
-    HEADLINE_FAMILY,
-    HEADLINE_WALLS,
     ServingWall,
     memory_filled,
     step_shares_at,
@@ -30,10 +29,10 @@ from optimizer.outcome import (
     WallOut,
 )
 from optimizer.question import POINT_PREDICTION, question_at
-from optimizer.report.design_part import formats_of, layout_of, price_date_of
+from optimizer.report.choice_part import short
+from optimizer.report.predicted_part import walls_out
 from optimizer.search.columns import Column, JobCost, candidates_of
 from optimizer.search.jobs import Job, JobRun, interrupted_run, interruptions_of
-from optimizer.solve import Answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.serving import ServingSpec
 
@@ -144,19 +143,7 @@ def wall_utilizations(found: Answer, job: Job, cost: JobCost, snapshot: Snapshot
         ServingWall.ECONOMIC_COST: _of_budget(job, design, cost),
         ServingWall.LATENCY_FLOOR: shares.fixed,
     }
-    binding = {HEADLINE_WALLS[family] for family in (found.binding.wall, *found.binding.also)}
-    walls = {wall.id: wall for wall in snapshot.walls}
-    return tuple(
-        WallOut(
-            id=wall,
-            number=walls[wall].number,
-            utilization=share,
-            binding=wall in binding,
-            gain_of_10_percent=found.binding.gains.get(HEADLINE_FAMILY[wall]) if wall in HEADLINE_FAMILY else None,
-            cost_falls_at_factor=None,
-        )
-        for wall, share in filled.items()
-    )
+    return walls_out(filled, found.binding, snapshot)
 
 
 def _of_budget(job: Job, design: Column, cost: JobCost) -> float | None:
@@ -182,16 +169,7 @@ def alternative(found: Answer, column: Column) -> Alternative:
     long = seconds >= SECONDS_PER_HOUR
     took = f"{seconds / SECONDS_PER_HOUR:.3g} h" if long else f"{seconds:.3g} s"
     return Alternative(
-        accelerator=space.keys[column.key].accelerator.id,
-        offer=offer.id,
-        instances=column.instances,
-        replicas=column.replicas,
-        layout=layout_of(space, column.key),
-        formats=formats_of(space, column.key),
-        price_kind=offer.price_kind.value,
-        price_date=price_date_of(offer),
-        price_source=offer.price_source,
-        usd_per_hour=usd_per_hour(column.usd_micro_per_hour),
+        **short(space, column),
         value=float(column.accelerators) if column.value else usd,
         usd_per_job=usd,
         ttft_p99_s=None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Objective as ObjectiveOut
 from optimizer.outcome import ObjectiveMetric
 from optimizer.search.aims import MICRO_REQUESTS, MILLISECONDS
 from optimizer.search.columns import Column
-from optimizer.solve import Answer
 from requirements_specs.serving import Objective, ServingSpec
 
 _METRICS = {

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from catalog.read import Snapshot
+from optimizer.answers import Answer
+from optimizer.bottleneck.binding import Binding
 from optimizer.bottleneck.walls import (
     HEADLINE_FAMILY,
     HEADLINE_WALLS,
@@ -13,8 +17,7 @@ from optimizer.bottleneck.walls import (
 from optimizer.evaluate import Candidates, Question, State, first_token, mean_state, statistic_of
 from optimizer.outcome import Latency, Predicted, WallOut
 from optimizer.question import INTERVAL_DEVIATIONS
-from optimizer.search.columns import candidates_of
-from optimizer.solve import Answer, rate_of
+from optimizer.search.columns import candidates_of, rate_of
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
 
@@ -88,15 +91,20 @@ def wall_utilizations(
         ServingWall.ECONOMIC_COST: None if most is None else found.design.usd_micro_per_hour / most,
         ServingWall.LATENCY_FLOOR: shares.fixed,
     }
-    binding = {HEADLINE_WALLS[family] for family in (found.binding.wall, *found.binding.also)}
-    walls = {wall.id: wall for wall in snapshot.walls}
+    return walls_out(filled, found.binding, snapshot)
+
+
+def walls_out(filled: Mapping[ServingWall, float | None], binding: Binding, snapshot: Snapshot) -> tuple[WallOut, ...]:
+    """Walls as they are printed: how full each is, whether it binds, and what more of its resource would gain."""
+    binds = {HEADLINE_WALLS[family] for family in (binding.wall, *binding.also)}
+    numbers = {wall.id: wall.number for wall in snapshot.walls}
     return tuple(
         WallOut(
             id=wall,
-            number=walls[wall].number,
+            number=numbers[wall],
             utilization=share,
-            binding=wall in binding,
-            gain_of_10_percent=found.binding.gains.get(HEADLINE_FAMILY[wall]) if wall in HEADLINE_FAMILY else None,
+            binding=wall in binds,
+            gain_of_10_percent=binding.gains.get(HEADLINE_FAMILY[wall]) if wall in HEADLINE_FAMILY else None,
             cost_falls_at_factor=None,
         )
         for wall, share in filled.items()

@@ -66,6 +66,11 @@ def candidates_of(physics: Physics, column: Column) -> Candidates:
     )
 
 
+def rate_of(demand: Demand, column: Column) -> NDArray[np.float64]:
+    """Arrivals at one working replica of a column, (1,) per second."""
+    return rate_per_replica(demand, np.array([column.replicas]), np.array([1]))
+
+
 def tie_key(space: CandidateSpace, column: Column) -> tuple[object, ...]:
     """The order of ties: cost, latency ratio, accelerators, bits, then names and numbers (DESIGN rule 4)."""
     offer, row = space.offers[column.offer], space.keys[column.key]

@@ -8,10 +8,11 @@ import pytest
 
 from catalog.read import load
 from optimizer.additions import read_question
+from optimizer.answers import NOTHING_BESIDE, Beside
 from optimizer.deliver.console import render, report_console
 from optimizer.outcome import Outcome
 from optimizer.report import outcome_of
-from optimizer.solve import NOTHING_BESIDE, Beside, answer
+from optimizer.solve import answer
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
 

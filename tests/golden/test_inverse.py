@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from catalog.read import load
+from optimizer.answers import Answer
 from optimizer.deliver.console import report_console
 from optimizer.deliver.inverse_page import render_inverse
 from optimizer.inverse import invert
@@ -12,7 +13,7 @@ from optimizer.names import known_names
 from optimizer.outcome import MinimumHardware
 from optimizer.report import outcome_of
 from optimizer.report.hardware_part import with_inverse
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from requirements_specs.read import read_spec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "chat_70b.yaml"

@@ -10,7 +10,8 @@ import pytest
 from catalog.parts import Evidence
 from catalog.read import Snapshot, load
 from optimizer.additions import Additions, read_question
-from optimizer.solve import Answer, answer
+from optimizer.answers import Answer
+from optimizer.solve import answer
 from requirements_specs.errors import InvalidSpecError, ValueProblem
 from requirements_specs.restate import restate
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.read import Snapshot, load
+from optimizer.answers import Answer
 from optimizer.evaluate import highest_rate, keys_that_may_answer, meets, rate_bound, tabulate
 from optimizer.question import STEP_DEVIATION, Problem, corrected_rows, pose, question_at
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import IntegerChoice, Inventory, Layout, ServingSpec

@@ -10,10 +10,11 @@ from catalog.offers import Offer, PriceKind, Tier
 from catalog.parts import LinkKind
 from catalog.read import Snapshot, load
 from optimizer.additions import read_question
+from optimizer.answers import Answer, NoAnswer
 from optimizer.inventory import admitted_offers, at_own_price, owned_offer
 from optimizer.question import Nothing, more_allowed, pose
 from optimizer.report import outcome_of
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.owned import OwnedMachines
 from requirements_specs.prices import Discount, OfferPrice, PriceFile

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from catalog.read import load
+from optimizer.answers import Answer, NoAnswer
 from optimizer.errors import VerificationError
 from optimizer.names import known_names
 from optimizer.question import pose
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from optimizer.ways_out import WaysOut, ways_out
 from requirements_specs.paths import with_values
 from requirements_specs.read import read_spec, spec_from_text

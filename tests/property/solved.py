@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from optimizer.answers import DESIGNS_REPORTED
 from optimizer.errors import QuestionError
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement
-from optimizer.solve import DESIGNS_REPORTED, search
+from optimizer.solve import search
 from requirements_specs.serving import ServingSpec
 from tests.property.brute_force import TieKey, cost_in, tie_key_of_column
 from tests.property.small_spaces import Case, with_offers

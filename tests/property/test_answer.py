@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 from hypothesis import given
 
+from optimizer.answers import Answer, NoAnswer
 from optimizer.evaluate import meets, tabulate
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from tests.property.brute_force import affordable
 from tests.property.small_spaces import Case, critical_cases
 

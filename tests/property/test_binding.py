@@ -10,6 +10,7 @@ from hypothesis import settings
 from catalog.offers import Offer
 from catalog.read import Snapshot, load
 from catalog.walls import WallFamily
+from optimizer.answers import Answer
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.evaluate import (
     Candidates,
@@ -20,7 +21,7 @@ from optimizer.evaluate import (
     statistic_of,
     tabulate,
 )
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Availability, Inventory, ServingSpec

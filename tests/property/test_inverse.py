@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from catalog.parts import LinkKind, Precision
 from catalog.read import Snapshot, load
+from optimizer.answers import Answer
 from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.bottleneck.inverse_roofline import joint_minima, task_of
 from optimizer.evaluate import meets, prepare, tabulate
 from optimizer.report.hardware_part import minimum_hardware
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from requirements_specs.serving import IntegerChoice, Layout, ServingSpec
 from tests.property.parts import Scaled, scaled_part
 from tests.property.test_binding import few_offers, random_spec

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from optimizer.answers import Answer, Found
 from optimizer.errors import VerificationError
 from optimizer.question import Nothing, Problem, pose
 from optimizer.search.jobs import Job, JobRun, fewest_units
 from optimizer.search.refine import Refinement
-from optimizer.solve import Answer, Found, answer, job_seconds_of, search
+from optimizer.solve import answer, search
+from optimizer.solve_job import job_seconds_of
 from requirements_specs.serving import Objective, Spot
 from tests.property.job_cases import MOST_TRIED, best_by_trying, in_window, job_cases, job_of, key_of, rows_of
 from tests.property.small_spaces import Case

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
+from optimizer.answers import DESIGNS_REPORTED
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Candidates, Question, meets
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement, refine
-from optimizer.solve import DESIGNS_REPORTED, search
+from optimizer.solve import search
 from tests.property.brute_force import best_of, tie_key_of_column
 from tests.property.small_spaces import Case, critical_cases
 

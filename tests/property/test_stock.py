@@ -7,9 +7,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from optimizer.answers import Answer, NoAnswer
 from optimizer.errors import VerificationError
 from optimizer.search.bounds import most_units
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from optimizer.topology.layouts import CandidateSpace
 from tests.property.small_spaces import Case, stocked_cases, unlimited, with_offers
 from tests.property.solved import NOTHING, cost_of

@@ -10,8 +10,9 @@ from collections import Counter
 
 import pytest
 
+from optimizer.answers import Answer, NoAnswer
 from optimizer.bottleneck.relaxations import Relaxation
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from requirements_specs.paths import with_values
 from tests.property.impossible_specs import ASSUMED, BruteForce, dropped, impossible_case, stated
 from tests.property.small_spaces import Case

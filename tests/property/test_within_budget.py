@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from optimizer.answers import Answer
 from optimizer.evaluate import (
     Candidates,
     Question,
@@ -21,7 +22,7 @@ from optimizer.evaluate import (
 )
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement
-from optimizer.solve import Answer, answer, search
+from optimizer.solve import answer, search
 from optimizer.topology.layouts import TOKEN_BUDGETS
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Budget, Objective

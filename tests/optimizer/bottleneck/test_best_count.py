@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from catalog.read import Snapshot
+from optimizer.answers import Answer
 from optimizer.bottleneck.best_count import best_counts
 from optimizer.bottleneck.inverse_roofline import task_of
 from optimizer.bottleneck.part_numbers import part_numbers
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Availability, Layout, ServingSpec
 

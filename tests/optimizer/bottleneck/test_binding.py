@@ -6,11 +6,12 @@ import pytest
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
+from optimizer.answers import Answer
 from optimizer.bottleneck.binding import Binding, binding_wall, fixed_share, latency_ratios, resources_that_bind
 from optimizer.evaluate import Question, prepare, tabulate
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
-from optimizer.solve import Answer, answer
+from optimizer.solve import answer
 from optimizer.traffic.workload_bins import constant_lengths
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import ServingSpec

@@ -7,11 +7,12 @@ import pytest
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
+from optimizer.answers import Answer, NoAnswer
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
 from optimizer.evaluate import prepare
 from optimizer.question import Nothing, Problem, pose
 from optimizer.report import outcome_of
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from optimizer.traffic.workload_bins import constant_lengths
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Budget, ServingSpec

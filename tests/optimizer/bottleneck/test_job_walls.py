@@ -8,10 +8,11 @@ import pytest
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
+from optimizer.answers import Answer, NoAnswer
 from optimizer.bottleneck.job_walls import WINDOW, impossible_job
 from optimizer.question import Problem, pose
 from optimizer.search.jobs import job_run
-from optimizer.solve import Answer, NoAnswer, answer
+from optimizer.solve import answer
 from optimizer.topology.layouts import MAX_NUM_SEQS
 from requirements_specs.serving import Objective, ServingSpec, Spot
 from requirements_specs.workload import Offline

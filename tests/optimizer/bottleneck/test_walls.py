@@ -5,10 +5,11 @@ import pytest
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
+from optimizer.answers import Answer
 from optimizer.bottleneck.walls import HEADLINE_FAMILY, HEADLINE_WALLS, ServingWall, memory_in_use, step_shares
 from optimizer.evaluate import Question, mean_state, prepare, tabulate
-from optimizer.search.columns import Column
-from optimizer.solve import Answer, answer, candidates_of, rate_of
+from optimizer.search.columns import Column, candidates_of, rate_of
+from optimizer.solve import answer
 from optimizer.traffic.workload_bins import constant_lengths
 from requirements_specs.serving import ServingSpec
 from tests.optimizer.traffic.linear_steps import linear_steps

@@ -1,0 +1,107 @@
+"""What the search finds, and what an answer to a specification holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optimizer.bottleneck.binding import Binding
+from optimizer.bottleneck.infeasible import Impossible
+from optimizer.question import Nothing, Problem
+from optimizer.search.bounds import Demand
+from optimizer.search.columns import Column
+from optimizer.search.count_model import CountSolution
+from optimizer.search.ledger import Ledger
+from optimizer.search.refine import Refinement
+from requirements_specs.requirement import Metric, Statistic
+
+if TYPE_CHECKING:
+    from optimizer.search.frontier import Frontier
+    from optimizer.ways_out import WaysOut
+
+# The optimum and two alternatives.
+DESIGNS_REPORTED = 3
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is asked beside the optimum.
+
+    alternatives: how many of the next distinct designs, with their figures, and all within `NEAR_PERCENT` of the
+    optimum; None: two, without figures. frontier: the statistic whose limit is moved; None: no frontier.
+    """
+
+    alternatives: int | None = None
+    frontier: tuple[Metric, Statistic] | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A design that loses, the demand that it carries, and what binds it; None if its figures are not asked for."""
+
+    column: Column
+    demand: Demand
+    binding: Binding | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A proved design and what stands beside it.
+
+    columns: exact candidates in their order, the first is the design. alternatives: the best column of each of the
+    next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
+    problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
+    point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts and undated prices;
+    None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
+    these terms are point_column and allowed_column.
+    """
+
+    problem: Problem
+    columns: tuple[Column, ...]
+    design: Column
+    alternatives: tuple[Alternative, ...]
+    near: tuple[Column, ...] | None
+    solution: CountSolution
+    ledger: Ledger
+    refined: int
+    binding: Binding
+    point_usd_micro: int | None
+    allowed_usd_micro: int | None
+    point_column: Column | None = None
+    allowed_column: Column | None = None
+    frontier: Frontier | None = None
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """No design meets the specification.
+
+    impossible: the wall at any rate, None where only the caps are in the way. uncapped: the cheapest design without
+    budget and accelerator cap and with any number of the owned machines, None where there is none. ways_out: the
+    conflicts and the relaxations, None for a job.
+    """
+
+    problem: Problem | Nothing
+    ledger: Ledger
+    refined: int
+    impossible: Impossible | None
+    uncapped: Column | None
+    ways_out: WaysOut | None
+    frontier: Frontier | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found: exact columns in the order of ties, the first chosen by CP-SAT, and how rows ended."""
+
+    columns: tuple[Column, ...]
+    solution: CountSolution
+    refinement: Refinement
+
+    @property
+    def design(self) -> Column:
+        """The proved optimum."""
+        return self.columns[self.solution.column]
