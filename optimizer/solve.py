@@ -20,7 +20,6 @@ from optimizer.answers import (
 )
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import impossible_at_any_rate
-from optimizer.bottleneck.job_walls import impossible_job
 from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Question, meets
@@ -35,7 +34,6 @@ from optimizer.search.integer_program import SolveResult
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
-from optimizer.solve_job import best_job_column, best_job_design, job_answer
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
@@ -61,6 +59,8 @@ def search(
 
     """
     if problem.job is not None:
+        from optimizer.solve_job import best_job_design  # only a job pays for what jobs need
+
         return best_job_design(problem, problem.job, distinct_designs, solver)
     space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
     if problem.aim is None:
@@ -102,6 +102,8 @@ def answer(
         without = _no_answer(problem, found, _ways_out(spec, snapshot, problem, solver))
         return replace(without, frontier=frontier)
     if problem.job is not None:
+        from optimizer.solve_job import job_answer
+
         return job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
     problem = replace(problem, demand=_carried(problem, design))
@@ -219,10 +221,9 @@ def _no_answer(problem: Problem, refinement: Refinement, ways: WaysOut | None) -
     ledger = count_rows(space, refinement, ())
     refined = refined_rows(refinement)
     if problem.job is not None:
-        impossible = impossible_job(space, physics, problem.question, problem.job)
-        uncapped_job = replace(problem.job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
-        best = None if impossible is not None else best_job_column(problem, uncapped_job)
-        return NoAnswer(problem, ledger, refined, impossible, best, None)
+        from optimizer.solve_job import job_limits
+
+        return NoAnswer(problem, ledger, refined, *job_limits(problem, problem.job), None)
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None, ways)

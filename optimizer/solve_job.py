@@ -9,7 +9,8 @@ import numpy as np
 
 from catalog.read import Snapshot
 from optimizer.answers import DESIGNS_REPORTED, Alternative, Answer, Found
-from optimizer.bottleneck.job_walls import job_binding
+from optimizer.bottleneck.infeasible import Impossible
+from optimizer.bottleneck.job_walls import impossible_job, job_binding
 from optimizer.errors import VerificationError
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at
 from optimizer.search.alternatives import distinct_designs
@@ -97,3 +98,12 @@ def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, des
     if job.smallest_fleet:
         return best_job_column(problem, replace(job, most_accelerators=design.accelerators - 1))
     return best_job_column(problem, replace(job, most_usd_micro=design.cost_usd_micro - 1))
+
+
+def job_limits(problem: Problem, job: Job) -> tuple[Impossible | None, Column | None]:
+    """Why no design does a job: the wall that no number of replicas passes, or the best design without caps."""
+    impossible = impossible_job(problem.space, problem.physics, problem.question, job)
+    if impossible is not None:
+        return impossible, None
+    uncapped = replace(job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
+    return None, best_job_column(problem, uncapped)

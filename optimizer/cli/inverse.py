@@ -36,7 +36,7 @@ def inverse(
         from optimizer.inverse import invert
         from optimizer.outcome import Status, Timing
         from optimizer.report import outcome_of
-        from optimizer.report.hardware_part import with_inverse
+        from optimizer.report.inverse_part import with_inverse
         from optimizer.solve import answer
 
         spec, snapshot = read_question(spec_file, load())

@@ -28,7 +28,6 @@ from optimizer.outcome import (
     Timing,
 )
 from optimizer.question import correction_of
-from optimizer.report import job_part
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
@@ -102,6 +101,8 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
 def _job_done(
     spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapshot: Snapshot, seconds: float, today: date
 ) -> Outcome:
+    from optimizer.report import job_part  # only a job pays for what jobs need
+
     space, design = found.problem.space, found.design
     proved = found.solution.proved
     tokens = spec.workload.prompt_tokens.mean + spec.workload.output_tokens.mean

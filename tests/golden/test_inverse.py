@@ -12,7 +12,7 @@ from optimizer.inverse import invert
 from optimizer.names import known_names
 from optimizer.outcome import MinimumHardware
 from optimizer.report import outcome_of
-from optimizer.report.hardware_part import with_inverse
+from optimizer.report.inverse_part import with_inverse
 from optimizer.solve import answer
 from requirements_specs.read import read_spec
 

@@ -12,7 +12,7 @@ from optimizer.bottleneck.part_numbers import part_numbers
 from optimizer.inverse import Inverse, Rental, invert, machines_for_rent
 from optimizer.outcome import MinimumHardware
 from optimizer.report import outcome_of
-from optimizer.report.hardware_part import with_inverse
+from optimizer.report.inverse_part import with_inverse
 from optimizer.solve import answer
 from optimizer.topology.layouts import Illegal
 from optimizer.topology.machines import machine_of
