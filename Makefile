@@ -18,7 +18,7 @@ solve: $(INSTALLED)
 	@$(BIN)/roofplan solve $(SPEC)
 
 test: check
-	@$(BIN)/pytest -n $(JOBS)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .
@@ -29,7 +29,7 @@ check: $(INSTALLED)
 
 # Ten times the property examples of the suite, then what is timed.
 bench: $(INSTALLED)
-	@ROOFPLAN_PROFILE=bench $(BIN)/pytest -n $(JOBS) tests/property
+	@ROOFPLAN_PROFILE=bench $(BIN)/pytest -n $(JOBS) --dist worksteal tests/property
 	@$(BIN)/pytest -m bench -s
 
 # The measured files are not ours to ship; without MEASURED the score says what it skipped.
