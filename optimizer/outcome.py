@@ -429,6 +429,64 @@ class Relaxation(Result):
     verified: bool
 
 
+class Verdict(StrEnum):
+    """What a simulation says of a limit: the whole 95 % interval within it, across it, or beyond it."""
+
+    HOLDS = "holds"
+    UNDECIDED = "undecided"
+    VIOLATED = "violated"
+
+
+class SimulatedStatistic(Result):
+    """A latency statistic as the law predicts it and as requests had it; null where unfinished requests reach it.
+
+    `interval_s` is the 95 % interval of the simulated value; its ends are null as the value is.
+    """
+
+    metric: str
+    statistic: str
+    predicted_s: float
+    simulated_s: float | None
+    interval_s: tuple[float | None, float | None]
+
+
+class SimulatedLimit(Result):
+    """A limit of the specification against the simulation at the scenario of its risk; null as in the statistics."""
+
+    requirement: str
+    limit_s: float
+    predicted_s: float
+    simulated_s: float | None
+    interval_s: tuple[float | None, float | None]
+    verdict: Verdict
+
+
+class SimulatedScenario(Result):
+    """One scenario: its risk, all statistics, and the share of requests that were not finished in time."""
+
+    risk: float
+    statistics: tuple[SimulatedStatistic, ...]
+    unfinished_share: float
+    preemptions: int
+
+
+class SimulationOut(Result):
+    """The design under simulated requests, `requests` counted of each seed.
+
+    `burstiness` is the squared coefficient of variation of the time between arrivals; the law takes it as 1.
+    `scenarios`: the point prediction, then the one of the risk if that is another; `limits` speak of the last.
+    """
+
+    seeds: tuple[int, ...]
+    requests: int
+    router: str
+    burstiness: float
+    request_rate_per_s: float
+    replicas: int
+    scenarios: tuple[SimulatedScenario, ...]
+    limits: tuple[SimulatedLimit, ...]
+
+
 class Timing(Result):
     """Wall time of the answer."""
 
@@ -439,7 +497,7 @@ class Outcome(Result):
     """The whole answer.
 
     conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
-    where there is a design.
+    where there is a design. simulation: null unless it is asked for.
     """
 
     # of its parts, only a change has another name in JSON
@@ -465,6 +523,7 @@ class Outcome(Result):
     alternatives: tuple[Alternative, ...] = ()
     near_optimum: NearOptimum | None = None
     frontier: FrontierOut | None = None
+    simulation: SimulationOut | None = None
     allowances: tuple[Allowance, ...] = ()
     search: SearchOut
     catalog_hash: str

@@ -8,6 +8,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -29,6 +30,9 @@ from requirements_specs.quantile_curve import (
 
 _SHARES_SUM_TOLERANCE = 1e-3
 _FEWEST_BINS = 4
+_DEVIATE = NormalDist()
+# A normal deviate is finite from this probability on.
+_LEAST = 1e-15
 
 
 class LengthDistribution(BaseModel):
@@ -176,6 +180,13 @@ class LengthDistribution(BaseModel):
             1.0,
         ]
         return bin_means(pieces, [float(edge) for edge in edges])
+
+    def draw(self, random: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """`count` independent lengths (count,) in whole tokens, the nearest to the curve and at least one."""
+        # Normal deviates in place of probabilities: the curve is log-linear in them.
+        deviates = [_DEVIATE.inv_cdf(min(max(p, _LEAST), 1.0 - _LEAST)) for p in self.probabilities]
+        lengths = np.exp(np.interp(random.standard_normal(count), deviates, np.log(self.tokens)))
+        return np.maximum(np.rint(lengths), 1.0).astype(np.int64)
 
     def _knot(self, index: int) -> Knot:
         return Knot(self.probabilities[index], self.tokens[index])

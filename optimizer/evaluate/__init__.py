@@ -26,6 +26,7 @@ from optimizer.evaluate.state import (
     first_token,
     mean_state,
     own_first_token_s,
+    scenario_tables,
     statistic_of,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "own_first_token_s",
     "prepare",
     "rate_bound",
+    "scenario_tables",
     "statistic_of",
     "statistics_of",
     "tabulate",

@@ -176,3 +176,19 @@ def test_wrong_arguments_are_bugs() -> None:
             length.quantile(p)
     with pytest.raises(ValueError, match="at least 4"):
         length.bins(3)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        LengthDistribution.constant(512),
+        LengthDistribution.from_statistics(mean=800, p50=400, p99=6000),
+        LengthDistribution.histogram([16, 100, 900], [0.25, 0.25, 0.5]),
+    ],
+)
+def test_drawn_lengths_follow_the_curve(lengths: LengthDistribution) -> None:
+    drawn = lengths.draw(np.random.default_rng(4), 200_000)
+    assert drawn.mean() == pytest.approx(lengths.mean, rel=0.01)
+    for p in (0.1, 0.4, 0.6, 0.9, 0.99):
+        assert np.quantile(drawn, p) == pytest.approx(lengths.quantile(p), rel=0.03, abs=0.5)
+    assert drawn.max() <= lengths.maximum

@@ -1,0 +1,96 @@
+"""`roofplan simulate`: the cheapest design under simulated requests, beside what its evaluation predicts."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optimizer.cli.exits import ExitCode, exit_codes
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+# An interval needs several batches, and a batch its own 99th percentile.
+FEWEST_SEEDS, MOST_SEEDS = 3, 100
+FEWEST_REQUESTS = 2_000
+LARGEST_BURSTINESS = 100.0
+
+
+class RouterName(StrEnum):
+    """The routers of `traffic.simulate`, named here so that `--help` need not load it."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_LOADED = "least_loaded"
+
+
+def simulate(
+    spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
+    seeds: Annotated[
+        int, typer.Option(min=FEWEST_SEEDS, max=MOST_SEEDS, help="Independent runs, from seed 1 on.")
+    ] = FEWEST_SEEDS,
+    requests: Annotated[int, typer.Option(min=FEWEST_REQUESTS, help="Requests that are counted in each run.")] = 20_000,
+    router: Annotated[RouterName, typer.Option(help="Who gets a request.")] = RouterName.ROUND_ROBIN,
+    burstiness: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            max=LARGEST_BURSTINESS,
+            metavar="CV2",
+            help="Squared variation of gaps between arrivals; 1: Poisson.",
+        ),
+    ] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate the cheapest design for a specification, and hold each limit against it.
+
+    Whether the limits hold is printed, and no exit code: 0 says that the design was simulated.
+    """
+    started = time.perf_counter()
+    with exit_codes(), ExitStack() as resources:
+        from optimizer.search.solver_process import SolverProcess
+
+        solver = resources.enter_context(SolverProcess())
+
+        from datetime import date
+
+        from catalog.read import load
+        from optimizer.additions import read_question
+        from optimizer.answers import Answer
+        from optimizer.deliver.console import render, terminal_text
+        from optimizer.deliver.simulation_page import render_simulation
+        from optimizer.errors import QuestionError
+        from optimizer.outcome import Status, Timing
+        from optimizer.report import outcome_of
+        from optimizer.report.simulated_part import with_simulation
+        from optimizer.simulation import Runs, simulate
+        from optimizer.solve import answer
+        from optimizer.traffic.simulate import Router
+
+        spec, snapshot = read_question(spec_file, load())
+        if spec.workload.offline is not None:
+            raise QuestionError(
+                f"{spec_file}: workload.offline: requests that arrive are simulated; state workload.request_rate, or "
+                "`roofplan solve` for the duration of a job"
+            )
+        try:
+            found = answer(spec, snapshot, solver.solve)
+        except QuestionError as error:
+            raise QuestionError(f"{spec_file}: {error}") from None
+        outcome = outcome_of(spec, found, snapshot, 0.0, date.today())
+        if isinstance(found, Answer):
+            runs = Runs(seeds, requests, Router(router.value), burstiness)
+            outcome = with_simulation(outcome, spec, simulate(spec, found, runs))
+        outcome = outcome.model_copy(update={"timing": Timing(seconds=time.perf_counter() - started)})
+        if as_json:
+            typer.echo(outcome.model_dump_json(indent=2))
+        elif outcome.simulation is None or outcome.design is None or outcome.cost is None:
+            typer.echo(terminal_text(render(outcome, spec, str(spec_file))), color=True)
+        else:
+            page = render_simulation(outcome.simulation, outcome.design, outcome.cost, str(spec_file))
+            typer.echo(terminal_text(page), color=True)
+        codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
+        raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))

@@ -1,0 +1,119 @@
+"""The page of `roofplan simulate`: what the laws predict beside what simulated requests had, and the limits."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from rich.text import Text
+
+from optimizer.deliver.design_sections import counted, machines_text
+from optimizer.deliver.figures import dollars, duration, percent, request_rate, signed_percent
+from optimizer.deliver.page import Section, page
+from optimizer.outcome import (
+    Cost,
+    Design,
+    SimulatedLimit,
+    SimulatedScenario,
+    SimulatedStatistic,
+    SimulationOut,
+    Verdict,
+)
+from requirements_specs.requirement import Metric, Statistic
+
+_COLUMNS = (Statistic.MEAN, Statistic.P50, Statistic.P90, Statistic.P99)
+_NAME_WIDTH = 16
+_COLUMN_WIDTH = 10
+_LIMIT_WIDTH = 15
+# Of the law, of the value and of its interval.
+_VALUE_WIDTH = 11
+_INTERVAL_WIDTH = 24
+_STYLES = {Verdict.HOLDS: "green", Verdict.UNDECIDED: "yellow", Verdict.VIOLATED: "bold red"}
+
+
+def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, source_name: str) -> Text:
+    """The page; `source_name` is the path of the specification as the reader would type it."""
+    verdict = Text.assemble(
+        ("Simulated", "bold"),
+        " ",
+        (machines_text(design.pools[0]), "bold"),
+        f" at {dollars(cost.usd_per_hour)}/h",
+    )
+    return page(
+        verdict,
+        (
+            (_traffic(simulation),),
+            *((_scenario(scenario, first=index == 0),) for index, scenario in enumerate(simulation.scenarios)),
+            (_limits(simulation.limits, simulation.scenarios[-1].risk),),
+            (Section("Next", (Text(f"roofplan simulate {quote(source_name)} --json"),)),),
+        ),
+    )
+
+
+def _traffic(simulation: SimulationOut) -> Section:
+    arrivals = "Poisson" if simulation.burstiness == 1.0 else f"CV² {simulation.burstiness:g} (the law: Poisson)"
+    seeds = f"{counted(len(simulation.seeds), 'seed')} of {simulation.requests:,} requests"
+    return Section(
+        "Traffic",
+        (
+            Text(
+                f"{request_rate(simulation.request_rate_per_s)}, {arrivals}; "
+                f"{simulation.router.replace('_', ' ')} over {counted(simulation.replicas, 'replica')}; {seeds}"
+            ),
+        ),
+    )
+
+
+def _scenario(scenario: SimulatedScenario, *, first: bool) -> Section:
+    heading = "point prediction" if first else f"at risk {scenario.risk:g}"
+    names = "".join(f"{statistic.value:>{_COLUMN_WIDTH}}" for statistic in _COLUMNS)
+    lines = [Text(f"{heading:<{_NAME_WIDTH}}{names}   95 % interval of p99", "dim")]
+    of = {(each.metric, each.statistic): each for each in scenario.statistics}
+    for metric in Metric:
+        columns = [of[metric.value, statistic.value] for statistic in _COLUMNS]
+        law = "".join(f"{duration(each.predicted_s):>{_COLUMN_WIDTH}}" for each in columns)
+        simulated = "".join(f"{_seconds(each.simulated_s):>{_COLUMN_WIDTH}}" for each in columns)
+        interval = f"   {_interval_text(columns[-1].interval_s)}, law {_error(columns[-1])}"
+        lines += [
+            Text(f"{f'{metric.value} law':<{_NAME_WIDTH}}{law}"),
+            Text(f"{f'{metric.value} simulated':<{_NAME_WIDTH}}{simulated}{interval}"),
+        ]
+    if scenario.unfinished_share or scenario.preemptions:
+        lines.append(
+            Text(f"{percent(scenario.unfinished_share)} not finished in time, {scenario.preemptions:,} preemptions")
+        )
+    return Section("Latency" if first else "", tuple(lines))
+
+
+def _limits(limits: tuple[SimulatedLimit, ...], risk: float) -> Section:
+    if not limits:
+        return Section("Limits", (Text("none"),))
+    lines = [
+        Text(
+            f"{f'at risk {risk:g}':<{_LIMIT_WIDTH}}{'limit':>{_VALUE_WIDTH}}{'law':>{_VALUE_WIDTH}}"
+            f"{'simulated':>{_VALUE_WIDTH}}   95 % interval",
+            "dim",
+        )
+    ]
+    for limit in limits:
+        values = (duration(limit.limit_s), duration(limit.predicted_s), _seconds(limit.simulated_s))
+        line = Text(f"{limit.requirement:<{_LIMIT_WIDTH}}" + "".join(f"{value:>{_VALUE_WIDTH}}" for value in values))
+        line.append(f"   {_interval_text(limit.interval_s):<{_INTERVAL_WIDTH}}")
+        line.append(limit.verdict.value, _STYLES[limit.verdict])
+        lines.append(line)
+    return Section("Limits", tuple(lines))
+
+
+def _seconds(value_s: float | None) -> str:
+    return "unfinished" if value_s is None else duration(value_s)
+
+
+def _interval_text(interval_s: tuple[float | None, float | None]) -> str:
+    low, high = interval_s
+    return f"{_seconds(low)} to {_seconds(high)}"
+
+
+def _error(compared: SimulatedStatistic) -> str:
+    """How far the law is from the simulation."""
+    if compared.simulated_s is None:
+        return "below it"
+    return signed_percent(compared.predicted_s / compared.simulated_s - 1.0)

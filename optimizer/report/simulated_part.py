@@ -1,0 +1,79 @@
+"""A simulation as an answer prints it."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from optimizer.outcome import (
+    Outcome,
+    SimulatedLimit,
+    SimulatedScenario,
+    SimulatedStatistic,
+    SimulationOut,
+    Verdict,
+)
+from optimizer.simulation import ScenarioRun, Simulation
+from optimizer.traffic.simulate import Estimate
+from requirements_specs.requirement import LatencyLimit
+from requirements_specs.serving import ServingSpec
+
+
+def with_simulation(outcome: Outcome, spec: ServingSpec, simulation: Simulation) -> Outcome:
+    """The outcome with its design simulated, and each limit held against the simulation at the risk."""
+    runs = simulation.runs
+    simulated = SimulationOut(
+        seeds=tuple(range(1, runs.seeds + 1)),
+        requests=runs.requests,
+        router=runs.router.value,
+        burstiness=runs.burstiness,
+        request_rate_per_s=simulation.rate_per_s,
+        replicas=simulation.working_replicas,
+        scenarios=tuple(_scenario_out(scenario) for scenario in simulation.scenarios),
+        limits=tuple(_limit_out(limit, simulation.scenarios[-1]) for limit in spec.slo),
+    )
+    return outcome.model_copy(update={"simulation": simulated})
+
+
+def verdict_of(simulated: Estimate, limit_s: float) -> Verdict:
+    """Where the 95 % interval lies."""
+    if simulated.low > limit_s:
+        return Verdict.VIOLATED
+    return Verdict.HOLDS if simulated.high <= limit_s else Verdict.UNDECIDED
+
+
+def _scenario_out(scenario: ScenarioRun) -> SimulatedScenario:
+    return SimulatedScenario(
+        risk=scenario.risk,
+        statistics=tuple(
+            SimulatedStatistic(
+                metric=metric.value,
+                statistic=statistic.value,
+                predicted_s=compared.predicted_s,
+                simulated_s=_finite(compared.simulated.value),
+                interval_s=_interval(compared.simulated),
+            )
+            for (metric, statistic), compared in scenario.statistics.items()
+        ),
+        unfinished_share=scenario.unfinished_share,
+        preemptions=scenario.preemptions,
+    )
+
+
+def _limit_out(limit: LatencyLimit, scenario: ScenarioRun) -> SimulatedLimit:
+    compared = scenario.statistics[limit.metric, limit.statistic]
+    return SimulatedLimit(
+        requirement=limit.id,
+        limit_s=limit.limit_s,
+        predicted_s=compared.predicted_s,
+        simulated_s=_finite(compared.simulated.value),
+        interval_s=_interval(compared.simulated),
+        verdict=verdict_of(compared.simulated, limit.limit_s),
+    )
+
+
+def _finite(value_s: float) -> float | None:
+    return value_s if isfinite(value_s) else None
+
+
+def _interval(simulated: Estimate) -> tuple[float | None, float | None]:
+    return _finite(simulated.low), _finite(simulated.high)

@@ -1,0 +1,30 @@
+"""An event simulation of replicas with continuous batching, on the step tables of the traffic laws.
+
+It has no physics of its own: a step takes what the tables of `traffic.fluid` say. What it knows and the laws do not
+is the order of things: who waits, who shares a step, whose cache is full.
+"""
+
+from optimizer.traffic.simulate.pipeline import EngineLimits, Pipeline
+from optimizer.traffic.simulate.requests import Requests, draw_requests
+from optimizer.traffic.simulate.router import Router, Served, serve
+from optimizer.traffic.simulate.run import Fleet, Plan, Sample, run
+from optimizer.traffic.simulate.statistics import Estimate, estimate
+from optimizer.traffic.simulate.steps import PipelineSteps, pipeline_steps
+
+__all__ = [
+    "EngineLimits",
+    "Estimate",
+    "Fleet",
+    "Pipeline",
+    "PipelineSteps",
+    "Plan",
+    "Requests",
+    "Router",
+    "Sample",
+    "Served",
+    "draw_requests",
+    "estimate",
+    "pipeline_steps",
+    "run",
+    "serve",
+]

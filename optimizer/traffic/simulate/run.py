@@ -1,0 +1,87 @@
+"""Several seeds of one fleet under one workload, without what the empty start and the end distort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.traffic.simulate.pipeline import EngineLimits
+from optimizer.traffic.simulate.requests import draw_requests
+from optimizer.traffic.simulate.router import Router, serve
+from optimizer.traffic.simulate.steps import PipelineSteps
+from requirements_specs.requirement import Metric
+from requirements_specs.workload import Workload
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Equal pipelines behind a router.
+
+    host_s: time of a request outside the steps, before its first token. own_prefill_factor: measured ratio of the wait
+    for the own prefill to its work; what exceeds 1 is added to the first token, as the law of the first token does.
+    """
+
+    steps: PipelineSteps
+    limits: EngineLimits
+    pipelines: int
+    router: Router
+    host_s: float
+    own_prefill_factor: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    requests: counted of each seed. margin: requests before and after them that load the fleet and are not counted.
+    """
+
+    seeds: tuple[int, ...]
+    requests: int
+    margin: int
+    burstiness: float = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Counted requests of S seeds, (S, n) seconds each, in the order of arrival.
+
+    Infinite where a request was not finished in time; TPOT is NaN where there is one output token.
+    """
+
+    ttft_s: Floats
+    tpot_s: Floats
+    e2e_s: Floats
+    preemptions: int
+
+    def of(self, metric: Metric) -> Floats:
+        """The samples of a metric."""
+        return {Metric.TTFT: self.ttft_s, Metric.TPOT: self.tpot_s, Metric.E2E: self.e2e_s}[metric]
+
+    @property
+    def unfinished(self) -> int:
+        """Requests that were not finished in time."""
+        return int(np.isinf(self.e2e_s).sum())
+
+
+def run(fleet: Fleet, workload: Workload, rate_per_s: float, plan: Plan) -> Sample:
+    """Simulate every seed. After the last arrival the fleet runs on for as long again as they took to come."""
+    counted = slice(plan.margin, plan.margin + plan.requests)
+    ttft, tpot, e2e, preemptions = [], [], [], 0
+    for seed in plan.seeds:
+        requests = draw_requests(workload, rate_per_s, plan.requests + 2 * plan.margin, seed, plan.burstiness)
+        horizon_s = 2.0 * float(requests.arrival_s[-1])
+        served = serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s)
+        before_s = fleet.host_s + max(fleet.own_prefill_factor - 1.0, 0.0) * fleet.steps.beside(requests.new_tokens)
+        end_s = served.end_s[counted]
+        decoding_s = np.where(np.isinf(end_s), np.inf, end_s - np.where(np.isinf(end_s), 0.0, served.first_s[counted]))
+        further_tokens = requests.output_tokens[counted] - 1.0
+        ttft.append((served.first_s - requests.arrival_s + before_s)[counted])
+        e2e.append((served.end_s - requests.arrival_s + before_s)[counted])
+        tpot.append(np.where(further_tokens > 0.0, decoding_s / np.maximum(further_tokens, 1.0), np.nan))
+        preemptions += served.preemptions
+    return Sample(np.stack(ttft), np.stack(tpot), np.stack(e2e), preemptions)
