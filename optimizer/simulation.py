@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist
 
-from optimizer.answers import Answer, rate_of
+from optimizer.answers import Answer
 from optimizer.evaluate import Question, first_token, mean_state, scenario_tables, statistic_of
 from optimizer.question import POINT_PREDICTION
-from optimizer.search.columns import candidates_of
+from optimizer.search.columns import candidates_of, rate_of
 from optimizer.traffic.simulate import (
     EngineLimits,
     Estimate,

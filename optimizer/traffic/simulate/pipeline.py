@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import ceil, inf
-from typing import NamedTuple
+from operator import itemgetter
 
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.work import Work
@@ -43,12 +43,8 @@ class EngineLimits:
         return min(self.max_num_seqs, self.token_budget)
 
 
-class Chunk(NamedTuple):
-    """Prompt tokens that a step computes of a request, after those that earlier steps have computed."""
-
-    request: int
-    tokens: int
-    computed: int
+# A request, the prompt tokens that a step computes of it, and those that earlier steps have computed.
+Chunk = tuple[int, int, int]
 
 
 class Pipeline:
@@ -100,7 +96,7 @@ class Pipeline:
             self._decode_s,
         )
         slots, kv_room, block = self._limits.slots, self._kv_room, self._limits.kv_block_tokens
-        time = self._time
+        skipping, time = self._skipping, self._time
         while time < until_s:
             occupied = len(running)
             preempted = False
@@ -115,9 +111,13 @@ class Pipeline:
                 self._time = time = next_s
             admitting = next_s <= time and occupied < slots and not preempted
             if admitting or self._partial is not None:
+                if admitting and self._prefill_one():
+                    time = self._time
+                    continue
                 chunks = self._schedule(admitting=admitting)
                 if chunks:
-                    time = self._prefill(chunks)
+                    self._prefill(chunks)
+                    time = self._time
                     continue
                 preempted |= len(running) < occupied
                 occupied = len(running)
@@ -125,10 +125,10 @@ class Pipeline:
             change_s = until_s if next_s <= time or occupied == slots or next_s > until_s else next_s
             step_s = decode_s[occupied]
             steps = 1
-            if self._skipping and not preempted:
+            if skipping and not preempted:
                 steps = (ends[0] >> _REQUEST_BITS) - self._step
                 if steps * step_s > change_s - time:
-                    steps = min(steps, max(ceil((change_s - time) / step_s), 1))
+                    steps = ceil((change_s - time) / step_s)  # the last of them begins before the change
                 if self._kv_tokens + occupied * (steps + block - 1) > kv_room:
                     steps = max((kv_room - self._kv_tokens) // occupied - (block - 1), 1)
             self._time = time = time + steps * step_s
@@ -137,6 +137,32 @@ class Pipeline:
             if ends[0] < (self._step + 1) << _REQUEST_BITS:
                 self._end_those_due()
 
+    def _prefill_one(self) -> bool:
+        """Take the step that most prompts have: whole, and for themselves. False, and no step, if it may be another."""
+        work, queue = self._work, self._queue
+        request, decoding = queue[0], len(self._running)
+        kv_tokens = self._kv_tokens + decoding + work.prompt[request]
+        if (
+            self._partial is not None
+            or work.answered[request]
+            or work.to_compute[request] > self._limits.token_budget - decoding
+            or (len(queue) > 1 and work.arrival_s[queue[1]] <= self._time)
+            or kv_tokens + (decoding + 1) * self._limits.kv_block_tokens > self._kv_room
+        ):
+            return False
+        queue.popleft()
+        place, alone_s = work.place[request], self._alone_s[decoding]
+        low_s = alone_s[place]
+        self._time += self._decode_s[decoding] + low_s + work.share[request] * (alone_s[place + 1] - low_s)
+        self._step = step = self._step + 1
+        self._kv_tokens = kv_tokens
+        ends = self._ends
+        if ends and ends[0] < (step + 1) << _REQUEST_BITS:
+            self._end_those_due()
+        self._running[request] = _NOT_YET
+        self._answer(request)
+        return True
+
     def _schedule(self, *, admitting: bool) -> list[Chunk]:
         """Prompts of the next step: the partial one, and where `admitting` those at the head of the queue.
 
@@ -144,39 +170,43 @@ class Pipeline:
         """
         work, queue, running = self._work, self._queue, self._running
         kv_room, ragged = self._kv_room, self._limits.kv_block_tokens - 1
+        to_compute, arrival_s = work.to_compute, work.arrival_s
         chunks: list[Chunk] = []
-        decoding = len(running) - (self._partial is not None)
+        occupied, slots = len(running), self._limits.slots
+        decoding = occupied - (self._partial is not None)
         budget = self._limits.token_budget - decoding
         kv_tokens = self._kv_tokens + decoding
         if self._partial is not None:
             request, _, computed = self._partial
-            chunk = Chunk(request, min(work.to_compute[request] - computed, budget), computed)
-            kv_tokens += chunk.tokens
-            if kv_tokens + len(running) * ragged > kv_room and not self._have_room([chunk]):
+            tokens = min(to_compute[request] - computed, budget)
+            chunks.append((request, tokens, computed))
+            kv_tokens += tokens
+            if kv_tokens + occupied * ragged > kv_room and not self._have_room(chunks):
                 self._preempt_last()
                 return []
-            chunks.append(chunk)
-            budget -= chunk.tokens
-        while admitting and budget and queue and len(running) < self._limits.slots:
+            budget -= tokens
+        while admitting and budget and queue and occupied < slots:
             request = queue[0]
-            if work.arrival_s[request] > self._time:
+            if arrival_s[request] > self._time:
                 break
-            chunk = Chunk(request, min(work.to_compute[request], budget), 0)
-            kv_tokens += work.kv_tokens(request, chunk.tokens)
-            if kv_tokens + (len(running) + 1) * ragged > kv_room and not self._have_room([*chunks, chunk]):
+            tokens = min(to_compute[request], budget)
+            chunk = (request, tokens, 0)
+            occupied += 1
+            kv_tokens += work.kv_tokens(request, tokens)
+            if kv_tokens + occupied * ragged > kv_room and not self._have_room([*chunks, chunk]):
                 break
             queue.popleft()
             running[request] = _NOT_YET
             chunks.append(chunk)
-            budget -= chunk.tokens
+            budget -= tokens
         return chunks
 
-    def _prefill(self, chunks: list[Chunk]) -> float:
-        """Take the step that computes these chunks; returns the time at its end."""
+    def _prefill(self, chunks: list[Chunk]) -> None:
+        """Take the step that computes these chunks."""
         work, running = self._work, self._running
         to_compute = work.to_compute
         decoding = len(running) - len(chunks)
-        lead = chunks[0] if len(chunks) == 1 else max(chunks, key=lambda chunk: chunk.tokens)
+        lead = max(chunks, key=itemgetter(1))
         request, tokens, _ = lead
         place, alone_s = work.place[request], self._alone_s[decoding]
         whole_s = alone_s[place] + work.share[request] * (alone_s[place + 1] - alone_s[place])
@@ -197,29 +227,32 @@ class Pipeline:
         self._partial = None
         for request, tokens, computed in chunks:
             if computed + tokens < to_compute[request]:
-                self._partial = Chunk(request, 0, computed + tokens)
-                continue
-            answered = work.answered[request] + 1
-            if answered == 1:
-                work.first_s[request] = time
-            if answered == work.output[request]:
-                self._end(request)
+                self._partial = (request, 0, computed + tokens)
             else:
-                running[request] = last = self._step + work.output[request] - answered
-                heappush(ends, last << _REQUEST_BITS | request)
-        return time
+                self._answer(request)
+
+    def _answer(self, request: int) -> None:
+        """Give a request the token that comes with its whole prompt."""
+        work = self._work
+        answered = work.answered[request] + 1
+        if answered == 1:
+            work.first_s[request] = self._time
+        last = self._step + work.output[request] - answered
+        self._running[request] = last
+        heappush(self._ends, last << _REQUEST_BITS | request)
+        if last == self._step:
+            self._end_those_due()
 
     def _end_those_due(self) -> None:
         """End the requests whose last token came with the step that was taken."""
+        work, ends, running = self._work, self._ends, self._running
+        end_s, prompt, output = work.end_s, work.prompt, work.output
         due = (self._step + 1) << _REQUEST_BITS
-        while self._ends and self._ends[0] < due:
-            self._end(heappop(self._ends) & _REQUEST_MASK)
-
-    def _end(self, request: int) -> None:
-        work = self._work
-        work.end_s[request] = self._time
-        del self._running[request]
-        self._kv_tokens -= work.prompt[request] + work.output[request] - 1
+        while ends and ends[0] < due:
+            request = heappop(ends) & _REQUEST_MASK
+            end_s[request] = self._time
+            del running[request]
+            self._kv_tokens -= prompt[request] + output[request] - 1
 
     def _make_room(self) -> bool:
         """Preempt until every decoding sequence finds a block for its next token; whether any was preempted."""
@@ -256,9 +289,9 @@ class Pipeline:
     def _have_room(self, chunks: list[Chunk]) -> bool:
         """Whether the cache holds what runs after a step with these chunks."""
         needed = sum(
-            self._blocks(self._work.kv_tokens(chunk.request, chunk.computed + chunk.tokens)) for chunk in chunks
+            self._blocks(self._work.kv_tokens(request, computed + tokens)) for request, tokens, computed in chunks
         )
-        decoding = self._running.keys() - {chunk.request for chunk in chunks}
+        decoding = self._running.keys() - {request for request, _, _ in chunks}
         needed += sum(self._blocks(self._tokens_of(request) + 1) for request in decoding)
         return needed <= self._limits.kv_blocks
 
@@ -267,7 +300,7 @@ class Pipeline:
         work, last = self._work, self._running[request]
         if last != _NOT_YET:
             return work.prompt[request] + work.output[request] - (last - self._step) - 1
-        return work.kv_tokens(request, 0 if self._partial is None else self._partial.computed)
+        return work.kv_tokens(request, 0 if self._partial is None else self._partial[2])
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._limits.kv_block_tokens)
