@@ -72,7 +72,7 @@ def _scenario(scenario: SimulatedScenario, *, first: bool) -> Section:
         columns = [of[metric.value, statistic.value] for statistic in _COLUMNS]
         law = "".join(f"{duration(each.predicted_s):>{_COLUMN_WIDTH}}" for each in columns)
         simulated = "".join(f"{_seconds(each.simulated_s):>{_COLUMN_WIDTH}}" for each in columns)
-        interval = f"   {_interval_text(columns[-1].interval_s)}, law {_error(columns[-1])}"
+        interval = f"   {_interval_text(columns[-1].interval_s)}{_error(columns[-1])}"
         lines += [
             Text(f"{f'{metric.value} law':<{_NAME_WIDTH}}{law}"),
             Text(f"{f'{metric.value} simulated':<{_NAME_WIDTH}}{simulated}{interval}"),
@@ -113,7 +113,7 @@ def _interval_text(interval_s: tuple[float | None, float | None]) -> str:
 
 
 def _error(compared: SimulatedStatistic) -> str:
-    """How far the law is from the simulation."""
-    if compared.simulated_s is None:
-        return "below it"
-    return signed_percent(compared.predicted_s / compared.simulated_s - 1.0)
+    """How far the law is from the simulation, where that has a value above zero."""
+    if not compared.simulated_s:
+        return ""
+    return f", law {signed_percent(compared.predicted_s / compared.simulated_s - 1.0)}"

@@ -86,3 +86,9 @@ def test_a_job_is_refused(run: Run, spec_file: SpecFile) -> None:
     ran = run("simulate", str(path))
     assert (ran.code, ran.out) == (2, "")
     assert "workload.offline" in ran.err
+
+
+def test_answers_of_one_token_have_no_further_ones(run: Run, spec_file: SpecFile) -> None:
+    ran = run("simulate", str(spec_file("output_tokens: 200 tokens", "output_tokens: 1 tokens")), "--requests", "2000")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("holds") == 2

@@ -73,7 +73,7 @@ class Pipeline:
     def submit(self, request: int) -> None:
         """Queue a request, whose arrival may lie ahead; one that the KV cache can never hold is not served."""
         work = self._work
-        if self._blocks(work.prompt[request] + work.output[request] - 1) <= self._limits.kv_blocks:
+        if work.prompt[request] + work.output[request] - 1 <= self._kv_room:
             self._queue.append(request)
 
     @property
@@ -88,13 +88,8 @@ class Pipeline:
 
     def advance(self, until_s: float) -> None:
         """Run every step that starts before a time."""
-        arrival_s, queue, running, ends, decode_s = (
-            self._work.arrival_s,
-            self._queue,
-            self._running,
-            self._ends,
-            self._decode_s,
-        )
+        arrival_s, decode_s = self._work.arrival_s, self._decode_s
+        queue, running, ends = self._queue, self._running, self._ends
         slots, kv_room, block = self._limits.slots, self._kv_room, self._limits.kv_block_tokens
         skipping, time = self._skipping, self._time
         while time < until_s:
@@ -139,15 +134,15 @@ class Pipeline:
 
     def _prefill_one(self) -> bool:
         """Take the step that most prompts have: whole, and for themselves. False, and no step, if it may be another."""
-        work, queue = self._work, self._queue
+        work, queue, limits = self._work, self._queue, self._limits
         request, decoding = queue[0], len(self._running)
         kv_tokens = self._kv_tokens + decoding + work.prompt[request]
         if (
-            self._partial is not None
+            (len(queue) > 1 and work.arrival_s[queue[1]] <= self._time)
+            or work.to_compute[request] > limits.token_budget - decoding
+            or kv_tokens + (decoding + 1) * limits.kv_block_tokens > self._kv_room
             or work.answered[request]
-            or work.to_compute[request] > self._limits.token_budget - decoding
-            or (len(queue) > 1 and work.arrival_s[queue[1]] <= self._time)
-            or kv_tokens + (decoding + 1) * self._limits.kv_block_tokens > self._kv_room
+            or self._partial is not None
         ):
             return False
         queue.popleft()

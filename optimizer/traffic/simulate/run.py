@@ -77,11 +77,12 @@ def run(fleet: Fleet, workload: Workload, rate_per_s: float, plan: Plan) -> Samp
         horizon_s = 2.0 * float(requests.arrival_s[-1])
         served = serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s)
         before_s = fleet.host_s + max(fleet.own_prefill_factor - 1.0, 0.0) * fleet.steps.beside(requests.new_tokens)
-        end_s = served.end_s[counted]
-        decoding_s = np.where(np.isinf(end_s), np.inf, end_s - np.where(np.isinf(end_s), 0.0, served.first_s[counted]))
+        first_s, end_s = served.first_s[counted], served.end_s[counted]
+        decoding_s = np.subtract(end_s, first_s, out=np.full_like(end_s, np.inf), where=np.isfinite(end_s))
         further_tokens = requests.output_tokens[counted] - 1.0
-        ttft.append((served.first_s - requests.arrival_s + before_s)[counted])
-        e2e.append((served.end_s - requests.arrival_s + before_s)[counted])
+        since_s = (requests.arrival_s - before_s)[counted]
+        ttft.append(first_s - since_s)
+        e2e.append(end_s - since_s)
         tpot.append(np.where(further_tokens > 0.0, decoding_s / np.maximum(further_tokens, 1.0), np.nan))
         preemptions += served.preemptions
     return Sample(np.stack(ttft), np.stack(tpot), np.stack(e2e), preemptions)

@@ -30,7 +30,10 @@ def estimate(samples: Floats, probability: float | None) -> Estimate:
 
     A percentile is the smallest sample that at most 1 − probability of the samples exceed. The half width is Student's
     quantile times the standard error of the same statistic over the batches, which knows that neighbours are alike.
+    Zero where every sample is absent: nobody waits.
     """
+    if np.isnan(samples).all():
+        return Estimate(0.0, 0.0, 0.0)
     value = _statistic(samples.ravel(), probability)
     batches = [batch for seed in samples for batch in np.array_split(seed[~np.isnan(seed)], BATCHES_PER_SEED)]
     of_batches = np.array([_statistic(batch, probability) for batch in batches if len(batch)])
@@ -38,6 +41,8 @@ def estimate(samples: Floats, probability: float | None) -> Estimate:
         return Estimate(inf, float(of_batches.min()), inf)
     if not np.isfinite(of_batches).all():
         return Estimate(value, float(of_batches.min()), inf)
+    if len(of_batches) < 2:
+        return Estimate(value, 0.0, inf)  # one batch does not say how far another would be
     half = _student(len(of_batches) - 1) * float(of_batches.std(ddof=1)) / sqrt(len(of_batches))
     return Estimate(value, max(value - half, 0.0), value + half)
 

@@ -75,3 +75,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 
 def test_samples_without_spread_have_no_interval() -> None:
     assert estimate(np.full((3, 100), 2.0), 0.9) == Estimate(2.0, 2.0, 2.0)
+
+
+def test_samples_of_one_batch_or_none() -> None:
+    samples = np.full((3, 100), np.nan)
+    assert estimate(samples, 0.99) == estimate(samples, None) == Estimate(0.0, 0.0, 0.0)
+    samples[1, 7] = 3.0
+    assert estimate(samples, 0.99) == Estimate(3.0, 0.0, np.inf)
