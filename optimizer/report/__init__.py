@@ -29,7 +29,7 @@ from optimizer.outcome import (
 )
 from optimizer.question import correction_of
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
-from optimizer.report.design_part import allowances, doubts, pool
+from optimizer.report.design_part import allowances, arrival_doubts, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor
 from optimizer.report.objective_part import as_served, metric_of, objective
@@ -91,8 +91,9 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
-        warnings=doubts(
-            space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
+        warnings=(
+            *arrival_doubts(spec.workload),
+            *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
         timing=Timing(seconds=seconds),
     )
