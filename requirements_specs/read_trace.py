@@ -11,7 +11,6 @@ from requirements_specs.section import Findings, Section
 from requirements_specs.source import Mapping
 from requirements_specs.workload import ArrivalTrace, Dispersion
 
-TRACE_FORM = "trace: requests.csv, or {file: requests.csv, window: 10 min}"
 _KEY = "workload.trace"
 _STATED_BY_TRACE = ("request_rate", "offline", "prompt_tokens", "output_tokens")
 

@@ -44,7 +44,7 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
     peak = 1.0 if "offline" in section else _read_peak(section, findings)
     why = "no joint lengths are given"
     if trace is not None and trace.correlation is not None:
-        why = f"their correlation in {trace.file}, {trace.correlation:.2f}, is not used"
+        why = f"their correlation in {trace.file}, {_signed(trace.correlation)}, is not used"
     findings.assume("workload.lengths", "prompt and output independent", why)
     if requests.rate_per_s is None or requests.prompt_tokens is None or requests.output_tokens is None:
         return None
@@ -57,6 +57,10 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
         offline=requests.offline,
         trace=trace,
     )
+
+
+def _signed(number: float) -> str:
+    return f"{number:.2f}".replace("-", "−")
 
 
 def _stated(section: Section, findings: Findings, objective: Objective) -> _Requests:

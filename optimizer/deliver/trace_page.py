@@ -56,7 +56,12 @@ def trace_text(facts: TraceFacts) -> str:
         ("  dispersion", _dispersion(facts)),
         ("  prompt", _length(facts.prompt_tokens)),
         ("  output", _length(facts.output_tokens)),
-        ("  correlation", _UNKNOWN if facts.correlation is None else f"{facts.correlation:.2f} of prompt and output"),
+        (
+            "  correlation",
+            _UNKNOWN
+            if facts.correlation is None
+            else f"{facts.correlation:.2f} of prompt and output".replace("-", "−"),
+        ),
         (
             "By window",
             f"{len(facts.windows):,} of {long_duration(busiest.length_s)} from the first request: "

@@ -29,11 +29,12 @@ from optimizer.outcome import (
 )
 from optimizer.question import correction_of
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
-from optimizer.report.design_part import allowances, arrival_doubts, doubts, pool
+from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor
 from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
+from optimizer.report.trace_part import arrival_doubts, trace_read
 from optimizer.search.columns import JobCost
 from optimizer.search.jobs import Job
 from optimizer.topology.layouts import CandidateSpace
@@ -91,6 +92,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
+        trace=trace_read(spec.workload.trace),
         warnings=(
             *arrival_doubts(spec.workload),
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
@@ -165,6 +167,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
+        trace=trace_read(spec.workload.trace),
         timing=Timing(seconds=seconds),
     )
 

@@ -13,16 +13,11 @@ from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import Column
 from optimizer.topology.layouts import CandidateSpace
-from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.serving import ServingSpec
-from requirements_specs.workload import Workload
 
 # Spot prices move daily, list prices within a quarter.
 STALE_DAYS = 90
 STALE_SPOT_DAYS = 1
-
-BURSTY = 2.0
-"""The index of dispersion above which arrivals are not taken for Poisson."""
 
 
 def layout_of(space: CandidateSpace, key: int) -> LayoutOut:
@@ -92,28 +87,6 @@ def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
             )
         )
     return tuple(allowances)
-
-
-def arrival_doubts(workload: Workload) -> tuple[str, ...]:
-    """What to doubt about the traffic of a design, where it was read from a trace."""
-    trace = workload.trace
-    if trace is None:
-        return ()
-    warnings = []
-    burstiest = trace.burstiest
-    if burstiest is not None and burstiest.index > BURSTY:
-        scale = format_quantity(burstiest.scale_s, Dimension.TIME)
-        warnings.append(
-            f"arrivals are burstier than Poisson (dispersion {burstiest.index:.3g} in {scale}): "
-            "they wait longer than predicted"
-        )
-    longest = (trace.longest_prompt_tokens, trace.longest_output_tokens)
-    if longest[0] > workload.prompt_tokens.maximum or longest[1] > workload.output_tokens.maximum:
-        warnings.append(
-            f"{trace.file} has longer requests outside its busiest window: prompts of up to {longest[0]:,} and outputs "
-            f"of up to {longest[1]:,} tokens"
-        )
-    return tuple(warnings)
 
 
 def doubts(space: CandidateSpace, design: Column, correction: Correction | None, today: date) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ def _section(path: str) -> Schema:
         required["required"] = list(REQUIRED[path])
     if path in REQUIRED_UNLESS:
         instead, keys = REQUIRED_UNLESS[path]
-        excluded = {"not": {"anyOf": [{"required": [key]} for key in keys]}}
-        required["anyOf"] = [{"required": [instead], **excluded}, {"required": list(keys)}]
+        required["anyOf"] = [
+            {"required": [instead], "not": {"anyOf": [{"required": [key]} for key in keys]}},
+            {"required": list(keys), "not": {"required": [instead]}},
+        ]
     return {"type": "object", "properties": properties, "additionalProperties": False, **required}
