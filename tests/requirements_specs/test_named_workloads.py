@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from requirements_specs.keys import NAMED_WORKLOADS
@@ -35,3 +37,10 @@ def test_every_workload_says_whose_it_is(name: str) -> None:
     assert workload.source.startswith("github.com/")
     assert workload.licence.split(",")[0].split(";")[0] in ("CC-BY 4.0", "MIT", "Apache-2.0")
     assert workload.requests > 1000
+
+
+def test_the_table_of_the_documentation_is_of_these() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
+    for name, workload in named_workloads().items():
+        prompt, output = (workload.lengths(key).mean for key in ("prompt_tokens", "output_tokens"))
+        assert f"| `{name}` | {workload.requests:,} | {prompt:,.0f} | {output:,.0f} |" in page
