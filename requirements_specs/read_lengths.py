@@ -32,7 +32,7 @@ def read_lengths(section: Section, path: str, key: str, findings: Findings) -> L
 
 
 def _is_name(text: str) -> bool:
-    return text.replace("-", "").replace("_", "").replace(" ", "").isalpha()
+    return text.replace("-", "").replace("_", "").isalpha()
 
 
 def _named(text: str, *, key: str, full: str, findings: Findings) -> LengthDistribution:

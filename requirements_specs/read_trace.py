@@ -64,6 +64,14 @@ def read_traced(workload: Section, findings: Findings) -> Traced | None:
         findings.refuse(window_mark, f"{_KEY}.window", error.what, read=error.read, allowed=error.allowed)
         return None
     window, trace = facts.busiest, facts.trace
+    if window.rate_per_s > convert.HIGHEST_REQUEST_RATE_PER_S:
+        rate, most = (
+            format_quantity(each, Dimension.REQUEST_RATE, 3)
+            for each in (window.rate_per_s, convert.HIGHEST_REQUEST_RATE_PER_S)
+        )
+        what = f"{file}: more requests arrive than a specification may ask for; are its times in the right unit?"
+        findings.refuse(mark, _KEY, what, read=rate, allowed=f"at most {most}")
+        return None
     length = format_quantity(window.length_s, Dimension.TIME, 4)
     if window_s is None:
         findings.assume(f"{_KEY}.window", length, "no window is given")

@@ -18,7 +18,8 @@ SCALES_S = (1.0, 10.0, 60.0)
 FEWEST_BINS = 30
 """Bins below which an index of dispersion is mostly noise: for Poisson arrivals it is then 1 ± 0.26 or worse."""
 
-MOST_WINDOWS = 10_000
+MOST_WINDOWS = 1_000_000
+"""Windows of ten minutes in 19 years; a trace that needs more has a time that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Window:
         return self.requests / self.length_s
 
     def of(self, trace: Trace) -> Trace:
-        """Return the part of the trace in the window."""
+        """Return the part of the trace in the window; what is known of the whole file stays."""
         part = slice(self.first, self.first + self.requests)
         return replace(
             trace,
@@ -70,7 +71,7 @@ def facts_of(trace: Trace, window_s: float | None = None) -> TraceFacts:
     """Return the facts of a trace for windows of `window_s` seconds; None: ten minutes, or all of a shorter trace.
 
     Raises:
-        ValueProblem: a window longer than the trace, or shorter than a ten-thousandth of it.
+        ValueProblem: a window longer than the trace, or shorter than a millionth of it.
     """
     length_s = min(DEFAULT_WINDOW_S, trace.span_s) if window_s is None else window_s
     if not trace.span_s / MOST_WINDOWS <= length_s <= trace.span_s:

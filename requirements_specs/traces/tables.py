@@ -1,7 +1,7 @@
 """Traces as CSV with a header: the Azure LLM inference traces, and a plain table of one's own.
 
-Azure (2023, 2024): `TIMESTAMP` as 2023-11-16 18:15:46.6805900, `ContextTokens`, `GeneratedTokens`. Plain: `time` in
-seconds, `prompt_tokens`, `output_tokens`. Columns stand in any order, and others beside them are not read.
+Azure: `TIMESTAMP` as 2023-11-16 18:15:46.6805900 (UTC, with or without +00:00), `ContextTokens`, `GeneratedTokens`.
+Plain: `time` in seconds, `prompt_tokens`, `output_tokens`. Columns stand in any order, and others are not read.
 """
 
 import csv

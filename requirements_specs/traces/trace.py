@@ -16,6 +16,8 @@ from requirements_specs.quantity import Dimension, format_quantity
 LATEST_S = 1e11
 """The latest time of a request. Seconds since 1970 are far below it, milliseconds since 1970 far above."""
 
+_DIGITS_OF_A_MOMENT = 13  # milliseconds of seconds since 1970
+
 
 class Field(IntEnum):
     """What a row says of its request."""
@@ -63,7 +65,7 @@ class Trace:
     def moment(self, arrival_s: float) -> str:
         """Return a time of the trace as its file tells it: a date, or seconds."""
         if self.began is None:
-            return format_quantity(arrival_s, Dimension.TIME, 6)
+            return format_quantity(arrival_s, Dimension.TIME, _DIGITS_OF_A_MOMENT)
         return str((self.began + timedelta(seconds=arrival_s)).replace(microsecond=0))
 
 

@@ -125,6 +125,13 @@ def test_what_is_wrong_about_the_file_stands_there(refused: Refused) -> None:
     assert "\nrequests:3: prompt_tokens: not a possible length\n    read: 0 tokens" in message
 
 
+def test_a_rate_that_no_service_has_is_refused(refused: Refused) -> None:
+    message = refused("time,prompt_tokens,output_tokens\n0,5,5\n1e-8,5,5\n")
+    assert message.startswith("chat.yaml:4:3: workload.trace: requests: more requests arrive than a specification may")
+    assert "read: 100,000,000 req/s" in message
+    assert "allowed: at most 10,000,000 req/s" in message
+
+
 def test_a_named_workload_gives_its_lengths_and_its_source(read: Read) -> None:
     spec = read("", "{request_rate: 2 req/s, prompt_tokens: azure-conv, output_tokens: Azure_Code}")
     named = named_workloads()

@@ -68,6 +68,7 @@ def test_moments_are_told_as_in_the_file(read: Read) -> None:
     trace = read(azure([*TWO, *later], zone="+00:00"))
     assert trace.moment(float(trace.arrival_s[3])) == "2023-11-17 18:15:48"
     assert read(plain(TWO)).moment(2.25) == "2.25 s"
+    assert read(plain(TWO)).moment(1700000123.456) == "1,700,000,123.456 s"
 
 
 def test_digits_below_a_microsecond_are_kept(read: Read) -> None:
@@ -85,25 +86,21 @@ def test_the_hash_is_of_the_file(read: Read) -> None:
     assert read(plain(TWO)).sha256 == sha256(plain(TWO).encode()).hexdigest()
 
 
-def test_a_trace_cannot_be_written_to_by_accident_of_its_buffers(read: Read) -> None:
+def test_traces_do_not_share_their_buffers(read: Read) -> None:
     trace = read(plain(TWO))
     again = read(plain([Request(7.0, 1, 1), Request(8.0, 1, 1)]))
     assert trace.arrival_s.tolist() == [0.5, 2.25]
     assert again.arrival_s.tolist() == [7.0, 8.0]
 
 
-def blocks(*ids: int) -> tuple[int, ...]:
-    return ids
-
-
 def test_the_prefix_ceiling_counts_blocks_seen_before_from_the_first_on(read: Read) -> None:
     trace = read(
         mooncake(
             [
-                Request(0.0, 1000, 1, blocks(0, 1)),
-                Request(1.0, 1000, 1, blocks(0, 1)),  # all of it, and no more than it has
-                Request(2.0, 1500, 1, blocks(0, 2, 1)),  # the first block; what follows another prompt does not count
-                Request(2.0, 500, 1, blocks(9_000)),
+                Request(0.0, 1000, 1, (0, 1)),
+                Request(1.0, 1000, 1, (0, 1)),  # all of it, and no more than it has
+                Request(2.0, 1500, 1, (0, 2, 1)),  # the first block; what follows another prompt does not count
+                Request(2.0, 500, 1, (9_000,)),
             ]
         )
     )
