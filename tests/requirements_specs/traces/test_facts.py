@@ -53,7 +53,7 @@ def test_no_window_holds_more_than_the_busiest(arrival_s: np.ndarray, ticks: int
     assert part.tolist() == [each for each in arrival_s if window.start_s <= each < window.start_s + length_s]
 
 
-@given(times, st.integers(1, 2**18))
+@given(times, st.integers(2**12, 2**18))
 def test_counts_and_dispersion_are_those_of_the_bins(arrival_s: np.ndarray, ticks: int) -> None:
     bin_s, start_s, end_s = ticks / 1024.0, float(arrival_s[0]), float(arrival_s[-1])
     bins = int((end_s - start_s) // bin_s)
