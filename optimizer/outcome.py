@@ -407,6 +407,31 @@ class PriceFileOut(Result):
     admitted: int
 
 
+class DispersionOut(Result):
+    """Variance over mean of the requests in bins of `scale_s` seconds: 1 for Poisson arrivals, more for bursts."""
+
+    scale_s: float
+    index: float
+
+
+class TraceOut(Result):
+    """The trace that rate and lengths were read from: its file, the SHA-256 of its bytes, and its busiest window.
+
+    `correlation` of prompt and output lengths and `index_of_dispersion` are of the window, where they are known;
+    `prefix_hit_ceiling` is the share of all prompt tokens that came before, None for a trace without hashes.
+    """
+
+    file: str
+    sha256: str
+    requests: int
+    window_start: str
+    window_s: float
+    window_requests: int
+    index_of_dispersion: tuple[DispersionOut, ...]
+    correlation: float | None
+    prefix_hit_ceiling: float | None
+
+
 SpecValue = bool | int | float | str | tuple[str, ...] | tuple[int, ...] | dict[str, int]
 """A value as a specification writes it: SI for latencies, dollars for budgets, a range as its ends."""
 
@@ -528,5 +553,6 @@ class Outcome(Result):
     search: SearchOut
     catalog_hash: str
     prices: PriceFileOut | None = None
+    trace: TraceOut | None = None
     warnings: tuple[str, ...] = ()
     timing: Timing = Field(default=Timing(seconds=0.0))

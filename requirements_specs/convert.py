@@ -18,6 +18,7 @@ from requirements_specs.section import NOT_IN_THIS_VERSION
 Choice = TypeVar("Choice", bound=StrEnum)
 
 MOST_REQUESTS = 10**12
+HIGHEST_REQUEST_RATE_PER_S = 1e7
 _LONGEST_NAME = 200
 
 
@@ -56,7 +57,7 @@ length = quantity(Dimension.TOKENS, at_least=SHORTEST_TOKENS, at_most=LONGEST_TO
 """A converter to a number of tokens of one request."""
 
 
-request_rate = quantity(Dimension.REQUEST_RATE, above=0.0, at_most=1e7)
+request_rate = quantity(Dimension.REQUEST_RATE, above=0.0, at_most=HIGHEST_REQUEST_RATE_PER_S)
 """A converter to requests per second, more than none and at most 10⁷."""
 
 

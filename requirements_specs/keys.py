@@ -7,6 +7,8 @@ from requirements_specs.requirement import BudgetMetric, Metric, Statistic
 STATISTICS = tuple(statistic.value for statistic in Statistic)
 PERCENTILES = tuple(statistic.value for statistic in Statistic if statistic.probability is not None)
 LENGTH_STATISTICS = ("mean", "p50", "p90", "p99")
+NAMED_WORKLOADS = ("azure-code", "azure-conv", "arxiv-summarization", "sharegpt", "mooncake-chat", "reasoning")
+"""Workloads whose lengths come with the package, `named_workloads.json`."""
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
@@ -25,7 +27,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "pools",
         "availability",
     ),
-    "workload": ("request_rate", "offline", "prompt_tokens", "output_tokens", "prefix_cache_hit", "peak_factor"),
+    "workload": (
+        "request_rate",
+        "offline",
+        "trace",
+        "prompt_tokens",
+        "output_tokens",
+        "prefix_cache_hit",
+        "peak_factor",
+    ),
     "workload.offline": ("requests", "window"),
     "slo": (*(metric.value for metric in Metric), *PERCENTILES),
     "budget": tuple(metric.value for metric in BudgetMetric),
@@ -52,7 +62,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """Keys of each section, by the section's path; `""` is the top."""
 
 PLANNED: Mapping[str, str] = {
-    "workload.trace": "workload.request_rate, prompt_tokens and output_tokens in numbers",
     "workload.arrivals": "Poisson arrivals, which need no key; workload.peak_factor for a peak",
     "availability.zones": "availability.spare_replicas",
 }

@@ -14,11 +14,11 @@ from requirements_specs.quantity import Dimension
 from requirements_specs.read_brought import read_custom_parts, read_model
 from requirements_specs.read_caps import refuse_uncapped
 from requirements_specs.read_choice import read_choice
-from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
-from requirements_specs.read_offline import read_offline, read_spot, refuse_objective, refuse_traffic_keys
+from requirements_specs.read_offline import read_spot, refuse_objective, refuse_traffic_keys
 from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
 from requirements_specs.read_slo import read_slo
+from requirements_specs.read_workload import read_workload
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import (
     Availability,
@@ -31,10 +31,8 @@ from requirements_specs.serving import (
     ServingSpec,
 )
 from requirements_specs.source import parse, read_text
-from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, Workload
 
 _MOST_DOLLARS = 1e12
-_HIGHEST_PEAK = 1000.0
 
 
 def read_spec(path: Path, names: KnownNames) -> ServingSpec:
@@ -97,7 +95,7 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
         findings.assume("engines", "vllm", "no engine is given")
     traffic = top.section("workload")
     job = traffic is not None and "offline" in traffic
-    workload = _read_workload(traffic, findings, objective)
+    workload = None if traffic is None else read_workload(traffic, findings, objective)
     if job:
         refuse_traffic_keys(top, findings)
         findings.assume("billing", "by the second", "instances are paid from the start of the job to its end")
@@ -130,47 +128,6 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
         availability=availability,
         assumed=tuple(findings.assumed),
     )
-
-
-def _read_workload(section: Section | None, findings: Findings, objective: Objective) -> Workload | None:
-    if section is None:
-        return None
-    rate_is_sought = objective is Objective.MOST_REQUESTS
-    job = read_offline(section, findings, rate_is_sought=rate_is_sought)
-    section.require(prompt_tokens=LENGTH_FORMS, output_tokens=LENGTH_FORMS)
-    rate = section.value("request_rate", convert.request_rate)
-    if rate_is_sought and "request_rate" not in section:
-        rate = LEAST_REQUEST_RATE_PER_S
-        findings.assume("workload.request_rate", "none", "any rate will do where the highest is sought")
-    prompt = read_lengths(section, "workload", "prompt_tokens", findings)
-    output = read_lengths(section, "workload", "output_tokens", findings)
-    hit = section.value("prefix_cache_hit", convert.quantity(Dimension.SHARE, at_least=0.0, below=1.0))
-    if hit is None:
-        hit = 0.0
-        findings.assume("workload.prefix_cache_hit", "0", "no prompt shares a cached prefix")
-    peak = 1.0 if "offline" in section else _read_peak(section, findings)
-    findings.assume("workload.lengths", "prompt and output independent", "no joint lengths are given")
-    if job is not None:
-        rate = job.requests / job.window_s
-    if rate is None or prompt is None or output is None:
-        return None
-    return Workload(
-        request_rate_per_s=rate,
-        prompt_tokens=prompt,
-        output_tokens=output,
-        prefix_cache_hit=hit,
-        peak_factor=peak,
-        offline=job,
-    )
-
-
-def _read_peak(section: Section, findings: Findings) -> float:
-    peak = section.value("peak_factor", convert.factor(at_least=1.0, at_most=_HIGHEST_PEAK))
-    if peak is None:
-        peak = 1.0
-        findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
-    findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
-    return peak
 
 
 def _read_budget(section: Section) -> Budget:

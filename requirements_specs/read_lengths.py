@@ -1,24 +1,29 @@
 """A length in one of its forms -> a distribution."""
 
+from functools import partial
+
 from requirements_specs import convert
-from requirements_specs.errors import LengthError, QuantityError
-from requirements_specs.keys import LENGTH_STATISTICS, joined
+from requirements_specs.errors import LengthError
+from requirements_specs.keys import LENGTH_STATISTICS, NAMED_WORKLOADS, joined
+from requirements_specs.known import resolve
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension
-from requirements_specs.section import NOT_IN_THIS_VERSION, Findings, Section
+from requirements_specs.section import Findings, Section
 from requirements_specs.source import Items, Mapping, Scalar
 
-LENGTH_FORMS = "512 tokens; {mean: 512 tokens, p99: 1500 tokens}; or a list of {tokens: 512, share: 20 %}"
+LENGTH_FORMS = "512 tokens; {mean: 512 tokens, p99: 1500 tokens}; a list of {tokens: 512, share: 20 %}; or azure-conv"
 _ROW_KEYS = ("tokens", "share")
 
 
 def read_lengths(section: Section, path: str, key: str, findings: Findings) -> LengthDistribution | None:
-    """Return the distribution under `key` of the section `path`: a constant, statistics, or a histogram."""
+    """Return the distribution under `key` of the section `path`: a constant, a name, statistics, or a histogram."""
     node = section.node(key)
     if node is None:
         return None
     full = joined(path, key)
     if isinstance(node, Scalar):
+        if _is_name(node.text):
+            return section.convert(node, full, partial(_named, key=key, full=full, findings=findings))
         return section.convert(node, full, _constant)
     if isinstance(node, Items):
         return _histogram(node, full, section, findings)
@@ -26,9 +31,21 @@ def read_lengths(section: Section, path: str, key: str, findings: Findings) -> L
     return None if statistics is None else _statistics(statistics, full, findings)
 
 
+def _is_name(text: str) -> bool:
+    return text.replace("-", "").replace("_", "").isalpha()
+
+
+def _named(text: str, *, key: str, full: str, findings: Findings) -> LengthDistribution:
+    """Return the lengths of a named workload; where they come from is noted."""
+    name = resolve(text, frozenset(NAMED_WORKLOADS), "workload")
+    from requirements_specs.named_workloads import named_workloads  # here, so that only a spec with a name reads them
+
+    workload = named_workloads()[name]
+    findings.assume(full, name, workload.origin)
+    return workload.lengths(key)
+
+
 def _constant(text: str) -> LengthDistribution:
-    if text.replace("-", "").replace("_", "").isalpha():
-        raise QuantityError(f"a named workload is {NOT_IN_THIS_VERSION}", read=text, allowed=LENGTH_FORMS)
     return LengthDistribution.constant(convert.length(text))
 
 

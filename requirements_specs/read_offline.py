@@ -31,7 +31,7 @@ def read_offline(section: Section, findings: Findings, *, rate_is_sought: bool) 
     """Return the job under `workload.offline`; one of it and `request_rate` must be there, unless a rate is sought."""
     if "offline" not in section:
         if not rate_is_sought:
-            section.require(request_rate=f"10 req/s, or for a job that waits: {_OFFLINE_FORM}")
+            section.require(request_rate=f"10 req/s, or for a job that waits: {_OFFLINE_FORM}; or trace: requests.csv")
         return None
     if "request_rate" in section:
         findings.refuse(

@@ -6,7 +6,7 @@ from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
 from requirements_specs.serving import Budget, IntegerChoice, Inventory, Objective, ServingSpec
-from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, ArrivalTrace
 
 _BUDGET_DIMENSIONS = {
     BudgetMetric.USD_PER_HOUR: Dimension.MONEY_PER_HOUR,
@@ -34,7 +34,8 @@ def _traffic(spec: ServingSpec) -> str:
     if job is not None:
         text = f"{job.requests:,} requests in {format_quantity(job.window_s, Dimension.TIME)}"
     else:
-        text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE)} Poisson"
+        digits = None if workload.trace is None else 3
+        text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE, digits)} Poisson"
     if spec.objective is Objective.FASTEST:
         text = f"fastest at {text}"
     elif spec.objective is Objective.MOST_REQUESTS:
@@ -42,9 +43,19 @@ def _traffic(spec: ServingSpec) -> str:
         text = f"most requests, at least {text}" if least else "most requests, Poisson"
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
+    if workload.trace is not None:
+        text += f"; {_trace(workload.trace)}"
     if workload.prefix_cache_hit:
         text += f"; {format_quantity(workload.prefix_cache_hit, Dimension.SHARE)} of prompt tokens cached"
     return text
+
+
+def _trace(trace: ArrivalTrace) -> str:
+    """Where the rate comes from, and how bursty the requests come there."""
+    window = format_quantity(trace.window_s, Dimension.TIME, 3)
+    indices = [f"{each.index:.3g} in {format_quantity(each.scale_s, Dimension.TIME)}" for each in trace.dispersions]
+    dispersion = f"; dispersion {', '.join(indices)}" if indices else ""
+    return f"busiest {window} of {trace.file} from {trace.window_start}{dispersion}"
 
 
 def _lengths(spec: ServingSpec) -> str:

@@ -19,13 +19,46 @@ class Offline(Frozen):
     window_s: float = Field(gt=0)
 
 
+class Dispersion(Frozen):
+    """Variance over mean of the requests in bins of `scale_s` seconds: 1 for Poisson arrivals, more for bursts."""
+
+    scale_s: float = Field(gt=0)
+    index: float = Field(ge=0)
+
+
+class ArrivalTrace(Frozen):
+    """The trace that a workload was read from: its file, its busiest window, and what the workload does not hold.
+
+    `window_start` is a date or a time as the file has it. `correlation` of prompt and output lengths and `dispersions`
+    are those of the window, where they are known; `prefix_hit_ceiling` is the share of prompt tokens that a cache
+    without end would find, None for a trace without hashes. The longest prompt and output are of the whole trace.
+    """
+
+    file: str
+    sha256: str
+    requests: int = Field(ge=2)
+    window_start: str
+    window_s: float = Field(gt=0)
+    window_requests: int = Field(ge=1)
+    dispersions: tuple[Dispersion, ...] = ()
+    correlation: float | None = None
+    prefix_hit_ceiling: float | None = None
+    longest_prompt_tokens: int = Field(ge=1)
+    longest_output_tokens: int = Field(ge=1)
+
+    @property
+    def burstiest(self) -> Dispersion | None:
+        """The greatest dispersion, None if none is known."""
+        return max(self.dispersions, key=lambda each: each.index, default=None)
+
+
 class Workload(Frozen):
     """Independent requests: with Poisson arrivals, or with `offline` all there at the start.
 
     `request_rate_per_s` is the mean rate, the least one where the objective is most requests; with `offline` the one
     that the window asks for: requests over seconds. The design is sized for `peak_factor` times it. `prefix_cache_hit`
     is the share of prompt tokens whose keys and values are found in the prefix cache. Prompt and output lengths are
-    independent of each other.
+    independent of each other. `trace` is where rate and lengths were read from, if from a trace.
     """
 
     request_rate_per_s: float = Field(gt=0)
@@ -34,6 +67,7 @@ class Workload(Frozen):
     prefix_cache_hit: float = Field(default=0.0, ge=0, lt=1)
     peak_factor: float = Field(default=1.0, ge=1)
     offline: Offline | None = None
+    trace: ArrivalTrace | None = None
 
     @model_validator(mode="after")
     def _rate_of_the_window(self) -> Self:

@@ -19,6 +19,7 @@ from optimizer.cli.ask import ask
 from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
+from optimizer.cli.trace import trace
 from optimizer.version import VERSION
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command()(simulate.simulate)
 app.command()(ask)
 app.command()(init)
 app.command()(calibrate.calibrate)
+app.command()(trace)
 
 GARBAGE_THRESHOLD = 100_000
 """Objects made before Python looks for garbage (its own: 700)."""

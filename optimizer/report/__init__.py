@@ -34,6 +34,7 @@ from optimizer.report.hardware_part import minimum_hardware
 from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor
 from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
+from optimizer.report.trace_part import arrival_doubts, trace_read
 from optimizer.search.columns import JobCost
 from optimizer.search.jobs import Job
 from optimizer.topology.layouts import CandidateSpace
@@ -91,8 +92,10 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
-        warnings=doubts(
-            space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
+        trace=trace_read(spec.workload.trace),
+        warnings=(
+            *arrival_doubts(spec.workload),
+            *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
         timing=Timing(seconds=seconds),
     )
@@ -164,6 +167,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
+        trace=trace_read(spec.workload.trace),
         timing=Timing(seconds=seconds),
     )
 

@@ -252,7 +252,7 @@ def _missing(result: Draft, slots: Slots) -> None:
     if "model" not in result.tree and "model" not in refused:
         result.missing.append(Missing("model", "a model of the catalog", "--model llama-3.1-70b"))
     most = Wanted.MOST_REQUESTS in slots.objectives
-    arrives = isinstance(workload, dict) and bool({"request_rate", "offline"} & workload.keys())
+    arrives = isinstance(workload, dict) and bool({"request_rate", "offline", "trace"} & workload.keys())
     if not arrives and not most and "workload.request_rate" not in refused:
         result.missing.append(Missing("workload.request_rate", "how much arrives", '--rate "10 req/s"'))
     inventory = result.tree.get("inventory")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from requirements_specs.keys import KEYS, joined
-from requirements_specs.schema.forms import FORMS, REQUIRED, Schema, definitions
+from requirements_specs.schema.forms import FORMS, REQUIRED, REQUIRED_UNLESS, Schema, definitions
 
 PACKAGED = Path(__file__).with_name("roofplan.schema.json")
 """The copy that comes with the package, for the modeline of a spec."""
@@ -33,5 +33,13 @@ def _section(path: str) -> Schema:
         full = joined(path, key)
         form = FORMS.get(full)
         properties[key] = _section(full) if form is None else {"description": form.description, **form.schema}
-    required = {"required": list(REQUIRED[path])} if path in REQUIRED else {}
+    required: dict[str, Schema | list[object]] = {}
+    if path in REQUIRED:
+        required["required"] = list(REQUIRED[path])
+    if path in REQUIRED_UNLESS:
+        instead, keys = REQUIRED_UNLESS[path]
+        required["anyOf"] = [
+            {"required": [instead], "not": {"anyOf": [{"required": [key]} for key in keys]}},
+            {"required": list(keys), "not": {"required": [instead]}},
+        ]
     return {"type": "object", "properties": properties, "additionalProperties": False, **required}

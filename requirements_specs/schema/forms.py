@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from requirements_specs.keys import LENGTH_STATISTICS, PERCENTILES, STATISTICS
+from requirements_specs.keys import LENGTH_STATISTICS, NAMED_WORKLOADS, PERCENTILES, STATISTICS
 from requirements_specs.quantity import Dimension, quantity_pattern
 from requirements_specs.requirement import Metric
 from requirements_specs.serving import Objective, Pools
@@ -36,6 +36,7 @@ DIMENSION_NAMES: Mapping[Dimension, str] = {
 _TEXT: Schema = {"type": "string", "minLength": 1}
 _NAMES: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
 _NAMES_OR_NONE: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+_MORE_LENGTHS = "statistics, a histogram or a named workload"
 _TRUTH: Schema = {"type": "boolean"}
 
 
@@ -50,6 +51,7 @@ def definitions() -> dict[str, Schema]:
         "length": {
             "anyOf": [
                 _of(Dimension.TOKENS),
+                {"enum": list(NAMED_WORKLOADS)},
                 {**_object({name: _of(Dimension.TOKENS) for name in LENGTH_STATISTICS}), "minProperties": 2},
                 {"type": "array", "items": _histogram_row(), "minItems": 1},
             ]
@@ -112,6 +114,11 @@ def _prices() -> Schema:
     return {"anyOf": [_TEXT, {**_object({"file": _TEXT, "sha256": digest}), "required": ["file"]}]}
 
 
+def _trace() -> Schema:
+    """Return the schema of an arrival trace: its file, or with the window that it is sized on."""
+    return {"anyOf": [_TEXT, {**_object({"file": _TEXT, "window": _of(Dimension.TIME)}), "required": ["file"]}]}
+
+
 def _histogram_row() -> Schema:
     tokens: Schema = {"anyOf": [_of(Dimension.TOKENS), _whole(1)]}
     return {**_object({"tokens": tokens, "share": _of(Dimension.SHARE)}), "required": ["tokens", "share"]}
@@ -130,8 +137,9 @@ FORMS: Mapping[str, Form] = {
         {"anyOf": [{"type": "integer", "minimum": 1}, _TEXT]}, "requests of a job that waits: 2,000,000 or 2 M"
     ),
     "workload.offline.window": Form(_of(Dimension.TIME), "the time in which the job must end, as 8 h"),
-    "workload.prompt_tokens": Form(reference("length"), "prompt lengths: 512 tokens, statistics or a histogram"),
-    "workload.output_tokens": Form(reference("length"), "answer lengths: 200 tokens, statistics or a histogram"),
+    "workload.trace": Form(_trace(), "a file of arrivals, beside the spec; rate and lengths of its busiest window"),
+    "workload.prompt_tokens": Form(reference("length"), f"prompt lengths: 512 tokens, {_MORE_LENGTHS}"),
+    "workload.output_tokens": Form(reference("length"), f"answer lengths: 200 tokens, {_MORE_LENGTHS}"),
     "workload.prefix_cache_hit": Form(_of(Dimension.SHARE), "share of prompt tokens that a prefix cache holds"),
     "workload.peak_factor": Form(_number(1, 1000), "the highest rate over the mean"),
     **{f"slo.{metric}": Form(reference("latency"), f"limits on {metric}, by mean or percentile") for metric in Metric},
@@ -175,6 +183,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "": ("kind", "model", "workload"),
     "workload.offline": ("requests", "window"),
     "inventory.spot": ("interruptions_per_hour", "restart"),
-    "workload": ("prompt_tokens", "output_tokens"),
 }
 """Keys without which no spec is read, by section."""
+
+REQUIRED_UNLESS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "workload": ("trace", ("prompt_tokens", "output_tokens")),
+}
+"""Section -> a key that stands for others, and these."""

@@ -212,7 +212,7 @@ BAD_WORKLOADS = [
     ("request_rate: nan req/s", "4:17: workload.request_rate: not a request rate", "such as 10 req/s"),
     ("prompt_tokens: 512", "4:18: workload.prompt_tokens: a bare number", "did you mean: 512 tokens"),
     ("prompt_tokens: 0 tokens", "4:18: workload.prompt_tokens: out of range", "at least 1 tokens"),
-    ("prompt_tokens: azure-code", "4:18: workload.prompt_tokens: a named workload is planned", "512 tokens"),
+    ("prompt_tokens: azure-cone", "4:18: workload.prompt_tokens: unknown workload", "did you mean: azure-code"),
     ("prompt_tokens: {mean: 512}", "4:25: workload.prompt_tokens.mean: a bare number", "did you mean: 512 tokens"),
     ("prompt_tokens: {mean: 5 tokens}", "4:3: workload.prompt_tokens: these numbers do not", "two or more of mean"),
     ("prompt_tokens: {p50: 9 tokens, p99: 5 tokens}", "4:19: workload.prompt_tokens.p50: p50 is greater", "p50 ≤ p90"),
@@ -233,7 +233,7 @@ BAD_WORKLOADS = [
     ("prompt_tokens: [5]", "4:19: workload.prompt_tokens[0]: a row of a histogram", "{tokens: 512, share: 20 %}"),
     ("prefix_cache_hit: 100 %", "4:21: workload.prefix_cache_hit: out of range", "less than 100 %"),
     ("peak_factor: 0.5", "4:16: workload.peak_factor: not a possible factor", "a number from 1"),
-    ("trace: x.csv", "4:3: workload.trace: planned, not in this version", "today: workload.request_rate"),
+    ("trace: x.csv", "4:3: workload.trace: x.csv: cannot be read: No such file", "allowed: a trace: CSV with time"),
     ("arrivals: poisson", "4:3: workload.arrivals: planned, not in this version", "Poisson arrivals"),
 ]
 

@@ -105,11 +105,21 @@ GOOD = [
     "inventory: {owned: {accelerator: h100, accelerators: 8, machines: 4, usd_per_hour: $9.20/h, date: 2026-10-01}}\n",
     "inventory: {prices: mine.csv, discounts: {aws: 35 %}}\n",
 ]
+GOOD_WORKLOADS = [
+    "{trace: requests.csv}",
+    "{trace: {file: requests.csv, window: 5 min}, prefix_cache_hit: 20 %}",
+    "{request_rate: 10 rps, prompt_tokens: azure-conv, output_tokens: reasoning}",
+]
 
 
 @pytest.mark.parametrize("text", GOOD)
 def test_other_spellings_are_valid(text: str) -> None:
     assert errors(MINIMAL + text) == []
+
+
+@pytest.mark.parametrize("workload", GOOD_WORKLOADS)
+def test_traces_and_named_workloads_are_valid(workload: str) -> None:
+    assert errors(f"kind: serving\nmodel: m\nworkload: {workload}\n") == []
 
 
 BAD = [
@@ -157,6 +167,11 @@ BAD_WORKLOADS = [
     "{request_rate: 10 rps, prompt_tokens: [{tokens: 5}], output_tokens: 5 tokens}",
     "{request_rate: 10 rps, prompt_tokens: 5 tokens}",
     "{request_rate: 10 rps, prompt_tokens: 5 tokens, output_tokens: 5 tokens, peak_factor: 0.5}",
+    "{request_rate: 10 rps, prompt_tokens: azure, output_tokens: 5 tokens}",
+    "{trace: {window: 5 min}}",
+    "{trace: {file: requests.csv, window: 5}}",
+    "{trace: requests.csv, prompt_tokens: 5 tokens}",
+    "{trace: requests.csv, prompt_tokens: 5 tokens, output_tokens: 5 tokens}",
 ]
 
 
