@@ -32,9 +32,10 @@ bench: $(INSTALLED)
 	@ROOFPLAN_PROFILE=bench $(BIN)/pytest -n $(JOBS) --dist worksteal tests/property
 	@$(BIN)/pytest -m bench -s
 
-# The measured files are not ours to ship; without MEASURED the score says what it skipped.
+# The measured files are not ours to ship; without MEASURED the score says what it skipped, with it docs/accuracy.md is
+# written anew.
 score: $(INSTALLED)
-	@$(BIN)/python -m optimizer.calibration.score $(MEASURED)
+	@$(BIN)/python -m optimizer.calibration.score $(MEASURED) $(if $(MEASURED),--write docs/accuracy.md)
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks

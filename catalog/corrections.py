@@ -102,6 +102,7 @@ def corrected_engine(engine: Engine, step: float, prefill: float, first_token: f
             "step_s": step * engine.step_s,
             "sequence_s": step * engine.sequence_s,
             "layer_s": step * engine.layer_s,
+            "eager_layer_s": step * engine.eager_layer_s,
             "prefill_factor": prefill * engine.prefill_factor,
             "prefill_event_s": step * prefill * engine.prefill_event_s,
             "host_s": first_token * engine.host_s,

@@ -10,7 +10,9 @@ from catalog.parts import Frozen
 class Engine(Frozen):
     """Fixed times and memory rules of one engine era.
 
-    A step takes kernel_scale·kernels + step_s + sequence_s·sequences (+ layer_s per layer when tensor parallel). A
+    A step takes kernel_scale·kernels + step_s + sequence_s·sequences (+ layer_s per layer when tensor parallel), and
+    its kernels never less than the host needs to launch them: eager_layer_s per layer on a host of PCIe 5 or newer,
+    older_host_factor times that on an older one, 0 where the engine replays them from CUDA graphs. A
     prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests' prefills
     that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own prefill)
     + extra_steps·step + burst_share·(the start-up burst); with open arrivals only host time and the factor apply.
@@ -27,6 +29,8 @@ class Engine(Frozen):
     step_s: float
     sequence_s: float
     layer_s: float
+    eager_layer_s: float
+    older_host_factor: float
     prefill_factor: float
     prefill_event_s: float
     interference: float

@@ -48,6 +48,7 @@ def step_floor_block(model: Model, coefficients: StepCoefficients, load: Load) -
     if load.has_prefill:
         total += share * _prefill_floor(model, coefficients, load)
     total *= coefficients.kernel_scale
+    np.maximum(total, coefficients.eager_s, out=total)
     total += coefficients.sequence_s * (sequences * share)
     total += coefficients.hop_token_s * tokens
     total += coefficients.engine_s

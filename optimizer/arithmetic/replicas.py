@@ -137,8 +137,9 @@ class Replicas:
     ) -> Floats:
         """Seconds of one forward step of the whole replica; the protocol `StepTimes` says how arguments broadcast.
 
-        A step is kernel_scale·(kernels and collectives of all layers and stages) + engine and hop times. A prompt
-        share below one sequence is a mean over steps: its attention runs in that share of them.
+        A step is kernel_scale·(kernels and collectives of all layers and stages), no less than their launches take the
+        host, + engine and hop times. A prompt share below one sequence is a mean over steps: its attention runs in
+        that share of them.
         """
         return self._evaluate(
             step_block, prefill_tokens, prefill_sequences, prefix_tokens, decode_sequences, decode_context

@@ -35,6 +35,9 @@ from optimizer.arithmetic.step_coefficients import (
 
 __all__ = ["ReplicaRow", "Replicas", "build_replicas"]
 
+# Data sheets round; between the 31.5 GB/s of PCIe 4 and the 63 GB/s of PCIe 5.
+LEAST_PCIE_5_BYTES_PER_S = 60e9
+
 
 def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTables) -> Replicas:
     """Gather the constants of `rows`, one physics key each, all of `model`.
@@ -61,6 +64,7 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         step_s=engines(lambda engine: engine.step_s),
         sequence_s=engines(lambda engine: engine.sequence_s),
         layer_s=engines(lambda engine: engine.layer_s),
+        eager_layer_s=engines(lambda engine: engine.eager_layer_s) * _host_factor(rows),
     )
     estimates = _kernel_estimates(model, rows)
     return Replicas(
@@ -102,6 +106,16 @@ def _kernel_estimates(model: Model, rows: Sequence[ReplicaRow]) -> list[Estimate
             known[key] = kernel_estimates(model, row)
         found.append(known[key])
     return found
+
+
+def _host_factor(rows: Sequence[ReplicaRow]) -> Floats:
+    """How much slower each row's host launches kernels than those of PCIe 5, (K,): processors came with their PCIe."""
+    return np.array(
+        [
+            row.engine.older_host_factor if row.accelerator.pcie_bytes_per_s < LEAST_PCIE_5_BYTES_PER_S else 1.0
+            for row in rows
+        ]
+    )
 
 
 def _wiring(model: Model, rows: Sequence[ReplicaRow], index: CollectiveIndex) -> tuple[Wiring, list[Estimate]]:

@@ -73,6 +73,7 @@ def step_block(model: Model, coefficients: StepCoefficients, load: Load) -> Floa
     if prompts is not None:
         total += _prompt_seconds(model, coefficients, prompts)
     total *= coefficients.kernel_scale
+    np.maximum(total, coefficients.eager_s, out=total)
     total += coefficients.sequence_s * (sequences * coefficients.group_share)
     total += coefficients.hop_token_s * tokens
     total += coefficients.engine_s

@@ -70,12 +70,13 @@ class Wiring:
 
 @dataclass(frozen=True)
 class EngineCosts:
-    """Engine constants of K rows, (K,)."""
+    """Engine constants of K rows, (K,); `eager_layer_s` is that of the row's host."""
 
     kernel_scale: Floats
     step_s: Floats
     sequence_s: Floats
     layer_s: Floats
+    eager_layer_s: Floats
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class StepCoefficients:
 
     `rank_gemms` see the tokens of one attention group, `stage_gemms` and experts all tokens, `prefill_gemms` the
     prompt tokens of one group, `head` the sequences. `context` and `decode` are one layer, all else all layers.
+    `eager_s` is what the kernels never take less than.
     """
 
     rank_gemms: Gemms
@@ -99,6 +101,7 @@ class StepCoefficients:
     rank_token_s: Floats
     stage_token_s: Floats
     kernel_scale: Floats
+    eager_s: Floats
     engine_s: Floats
     sequence_s: Floats
     hop_token_s: Floats
@@ -163,6 +166,7 @@ def step_coefficients(
         rank_token_s=column(rank_token_s + exchange_token_s),
         stage_token_s=column(6.0 * model.dense_layers * model.ffn / split / elementwise),
         kernel_scale=column(engine.kernel_scale),
+        eager_s=column(model.layers * engine.eager_layer_s),
         engine_s=column(
             engine.step_s + np.where(tp > 1, model.layers * engine.layer_s, 0.0) + (pp - 1) * wiring.hop_launch_s
         ),

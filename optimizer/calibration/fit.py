@@ -1,11 +1,12 @@
 """Fit the constants of one engine era to published runs: `python -m optimizer.calibration.fit MEASURED ERA`.
 
-Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model. The fit minimises
+Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model, and two more where
+kernels are launched one by one (launches per layer, and how much slower older hosts are). The fit minimises
 
     Σ_runs ρ(ln(predicted/measured)) + Σ_constants (ln(constant/prior)/width)²
 
 with ρ the soft absolute value. Its error is printed leave-one-model-out: each model is predicted by constants fitted to
-the others. SciPy is a development dependency.
+the others. Steps that were timed apart are of one model, and are left out by their tensor parallelism.
 """
 
 from __future__ import annotations
@@ -19,20 +20,23 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from catalog.engines import Engine, engine_of
 from catalog.parts import Evidence, LinkKind
 from catalog.read import Snapshot, load
-from optimizer.calibration import argonne, silicon, tensorrt_llm
+from optimizer.calibration import argonne, silicon, splitwise, tensorrt_llm
 from optimizer.calibration.silicon import PredictionCase
+from optimizer.calibration.splitwise import StepCase, predict_steps
 from optimizer.calibration.throughput import ThroughputCase, predict_throughput
 from optimizer.predict.file import PredictStatus, predict_rows
 
 Floats = NDArray[np.float64]
+Priors = Mapping[str, tuple[float, float]]
 
 # Priors of the constants, and how far from them a fit goes: a standard deviation of the logarithm.
-PRIORS = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s": (10e-6, 0.7), "layer_s": (5e-6, 1.0)}
+PRIORS: Priors = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s": (10e-6, 0.7), "layer_s": (5e-6, 1.0)}
+# Only of engines without CUDA graphs.
+EAGER_PRIORS: Priors = {"eager_layer_s": (3e-4, 0.5), "older_host_factor": (1.3, 0.3)}
 # Errors beyond this count by their size, not its square: noise of releases and mislabelled rows.
 SOFT_ERROR = 0.1
 ROUNDS = 4
@@ -43,27 +47,37 @@ SLOPE_STEP = 0.05
 
 @dataclass(frozen=True)
 class Runs:
-    """Measured runs of one era: closed loops by their TPOT, the others by their output tokens/s."""
+    """Measured runs of one era: closed loops by their TPOT, steps by their times, the others by output tokens/s."""
 
-    closed: tuple[PredictionCase, ...]
-    throughput: tuple[ThroughputCase, ...]
+    closed: tuple[PredictionCase, ...] = ()
+    throughput: tuple[ThroughputCase, ...] = ()
+    steps: tuple[StepCase, ...] = ()
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The model of every run, closed loops first."""
-        return (*(case.model for case in self.closed), *(case.cells["model"] for case in self.throughput))
-
-    def only(self, model: str) -> Runs:
-        """The runs of one model."""
-        return Runs(
-            tuple(case for case in self.closed if case.model == model),
-            tuple(case for case in self.throughput if case.cells["model"] == model),
+    def groups(self) -> tuple[str, ...]:
+        """With what every measured time is left out, in the order of `log_errors`; a step has two times."""
+        return (
+            *(case.model for case in self.closed),
+            *(case.cells["model"] for case in self.throughput),
+            *(_tp(case) for case in self.steps for _ in range(2)),
         )
+
+    def only(self, group: str) -> Runs:
+        """The runs of one group."""
+        return Runs(
+            tuple(case for case in self.closed if case.model == group),
+            tuple(case for case in self.throughput if case.cells["model"] == group),
+            tuple(case for case in self.steps if _tp(case) == group),
+        )
+
+
+def _tp(case: StepCase) -> str:
+    return f"TP{case.tp}"
 
 
 @dataclass(frozen=True)
 class EngineFit:
-    """Fitted constants, and |ln(predicted/measured)| of every run that was left out with its model."""
+    """Fitted constants, and |ln(predicted/measured)| of every time that was left out with its group."""
 
     constants: dict[str, float]
     left_out: dict[str, list[float]]
@@ -78,9 +92,11 @@ def runs_of(era: str, measured: Path, snapshot: Snapshot) -> Runs:
         *tensorrt_llm.read_overview(measured, snapshot),
         *argonne.read_static_batches(measured, snapshot),
     )
+    steps = splitwise.read_profile(measured)
     return Runs(
         tuple(case for case in silicon.read_silicon(measured) if _tells(case.cells, era, snapshot)),
         tuple(case for case in published if _tells(case.cells, era, snapshot)),
+        tuple(case for case in steps if _tells(case.cells, era, snapshot)),
     )
 
 
@@ -93,27 +109,33 @@ def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
 
 
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
-    """Fit the era's constants to all runs, and to all but each model's.
+    """Fit the era's constants to all runs, and to all but each group's.
 
     Predictions are linearised in the logarithms of the constants, first around
     the engine's present constants, then around the last fit; ROUNDS of that settle it. The
-    fits without one model start from the linearisation of the last round, and their errors are evaluated in full.
+    fits without one group start from the linearisation of the last round, and their errors are evaluated in full.
     """
     engine = snapshot.engines[era]
-    logs = np.log([max(getattr(engine, name), LEAST_S) for name in PRIORS])
+    priors = priors_of(engine)
+    logs = np.log([max(getattr(engine, name), LEAST_S) for name in priors])
     for _ in range(ROUNDS):
         around = logs
-        errors, slopes = _linearised(era, runs, snapshot, around)
-        logs = _minimum(errors, slopes, around)
-    models = np.array(runs.models)
+        errors, slopes = _linearised(era, runs, snapshot, around, priors)
+        logs = _minimum(errors, slopes, around, priors)
+    groups = np.array(runs.groups)
     left_out = {}
-    for model in sorted(set(runs.models)):
-        rest = models != model
+    for group in sorted(set(runs.groups)):
+        rest = groups != group
         if rest.any():
-            constants = _constants(_minimum(errors[rest], slopes[rest], around))
-            own = runs.only(model)
-            left_out[model] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
-    return EngineFit(_constants(logs), left_out)
+            constants = _constants(_minimum(errors[rest], slopes[rest], around, priors), priors)
+            own = runs.only(group)
+            left_out[group] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
+    return EngineFit(_constants(logs, priors), left_out)
+
+
+def priors_of(engine: Engine) -> Priors:
+    """The constants of an engine that are fitted: prior and width of each."""
+    return {**PRIORS, **EAGER_PRIORS} if engine.eager_layer_s > 0.0 else PRIORS
 
 
 def with_engine(snapshot: Snapshot, era: str, constants: dict[str, float]) -> Snapshot:
@@ -136,39 +158,47 @@ def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
     for run, found in zip(runs.throughput, predict_throughput(runs.throughput, snapshot), strict=True):
         rate = found.tokens_per_s
         errors.append(None if rate is None else log(run.measured_tokens_per_s / rate))
+    for step, times in zip(runs.steps, predict_steps(runs.steps, snapshot), strict=True):
+        if times is None:
+            errors += [None, None]
+        else:
+            errors.append(log(times.prefill_s / step.measured_prefill_s))
+            errors.append(log(times.decode_s / step.measured_decode_s))
     return errors
 
 
-def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats) -> tuple[Floats, Floats]:
+def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> tuple[Floats, Floats]:
     """Errors at the constants, (R,), and their slopes, (R, constants); a run that is not predicted has none of both."""
-    at = np.array(_errors(runs, with_engine(snapshot, era, _constants(logs))), dtype=np.float64)
+    at = np.array(_errors(runs, with_engine(snapshot, era, _constants(logs, priors))), dtype=np.float64)
     slopes = np.zeros((len(at), len(logs)))
     for column in range(len(logs)):
         moved = logs.copy()
         moved[column] += SLOPE_STEP
-        other = np.array(_errors(runs, with_engine(snapshot, era, _constants(moved))), dtype=np.float64)
+        other = np.array(_errors(runs, with_engine(snapshot, era, _constants(moved, priors))), dtype=np.float64)
         slopes[:, column] = (other - at) / SLOPE_STEP
     unknown = np.isnan(at) | np.isnan(slopes).any(axis=1)
     return np.where(unknown, 0.0, at), np.where(unknown[:, None], 0.0, slopes)
 
 
-def _minimum(errors: Floats, slopes: Floats, around: Floats) -> Floats:
+def _minimum(errors: Floats, slopes: Floats, around: Floats, priors: Priors) -> Floats:
     """Logarithms of the constants that minimise the objective of the linearised predictions."""
-    priors = np.log([prior for prior, _ in PRIORS.values()])
-    widths = np.array([width for _, width in PRIORS.values()])
+    from scipy.optimize import least_squares  # a development dependency
+
+    expected = np.log([prior for prior, _ in priors.values()])
+    widths = np.array([width for _, width in priors.values()])
 
     def residuals(logs: Floats) -> Floats:
         size = (errors + slopes @ (logs - around)) / SOFT_ERROR
         # squared, this is the soft absolute value 2(√(1 + z²) − 1)
         soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
-        return np.concatenate([soft, (logs - priors) / widths])
+        return np.concatenate([soft, (logs - expected) / widths])
 
     found: Floats = least_squares(residuals, around).x
     return found
 
 
-def _constants(logs: Floats) -> dict[str, float]:
-    return {name: float(np.exp(value)) for name, value in zip(PRIORS, logs, strict=True)}
+def _constants(logs: Floats, priors: Priors) -> dict[str, float]:
+    return {name: float(np.exp(value)) for name, value in zip(priors, logs, strict=True)}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -176,18 +206,21 @@ def main(arguments: Sequence[str]) -> int:
     measured, era = arguments
     snapshot = load()
     runs = runs_of(era, Path(measured), snapshot)
-    if not runs.models:
+    if not runs.groups:
         print(f"no published run is of {era}", file=sys.stderr)
         return 2
     before = [abs(error) for error in log_errors(runs, snapshot)]
     fit = fit_engine(era, runs, snapshot)
-    print(f"{era}: {len(runs.closed)} closed loops, {len(runs.throughput)} batches; {len(PRIORS)} constants")
+    print(
+        f"{era}: {len(runs.closed)} closed loops, {len(runs.throughput)} batches, {len(runs.steps)} steps; "
+        f"{len(fit.constants)} constants"
+    )
     for name, value in fit.constants.items():
         print(f"  {name:13s} {value:.4g}")
     after = [error for errors in fit.left_out.values() for error in errors]
-    print(f"  median |ln(predicted/measured)|: {median(before):.3f} before, {median(after):.3f} leave-one-model-out")
-    for model, errors in fit.left_out.items():
-        print(f"  {model:18s} {median(errors):.3f}  {len(errors)} runs")
+    print(f"  median |ln(predicted/measured)|: {median(before):.3f} before, {median(after):.3f} left out")
+    for group, errors in fit.left_out.items():
+        print(f"  {group:18s} {median(errors):.3f}  {len(errors)} times")
     return 0
 
 

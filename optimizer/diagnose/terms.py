@@ -86,7 +86,7 @@ def decode_terms(replica: Replicas, sequences: Floats, context: Floats, *, tabul
     no_wiring = replace(replica, wiring=_free(replica.wiring))
     no_compute = no_wiring.scaled(Resource.COMPUTE, BOUNDLESS)
     no_bandwidth = no_compute.scaled(Resource.MEMORY_BANDWIDTH, BOUNDLESS)
-    still = EngineCosts(no_bandwidth.engine.kernel_scale, *(np.zeros(1) for _ in range(3)))
+    still = EngineCosts(no_bandwidth.engine.kernel_scale, *(np.zeros(1) for _ in range(4)))
     launches_only = replace(no_bandwidth, engine=still)
     nothing = np.zeros_like(context)
     stages = (

@@ -17,7 +17,7 @@ def test_authored_engines_are_si() -> None:
     assert vllm.host_s == 0.037
     assert vllm.overhead_bytes == 2.5e9
     assert vllm.memory_fraction == 0.88
-    assert {"vllm", "trtllm", "sglang", "vllm-2024", "trtllm-0.14", "trtllm-2024"} == set(engines)
+    assert {"vllm", "trtllm", "sglang", "vllm-2024", "vllm-2023", "trtllm-0.14", "trtllm-2024"} == set(engines)
 
 
 def test_current_engines_differ_in_their_first_token_and_their_memory_only() -> None:
@@ -54,6 +54,8 @@ def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
         ("vllm", "", "vllm"),
         ("vllm", "0.5.3.post1", "vllm-2024"),
         ("vllm", "v0.12.0", "vllm"),
+        ("vllm", "0.2.6", "vllm-2024"),
+        ("vllm", "0.2.5", "vllm-2023"),
         ("vllm-2024", "0.12", "vllm"),
         ("vllm-2024", "", "vllm-2024"),
         ("trtllm", "0.9.0", "trtllm-2024"),

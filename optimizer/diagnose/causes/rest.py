@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from catalog.engines import version_number
 from optimizer.diagnose.diagnosis import Cause, Comparison, Finding, Metric, Verdict
 from optimizer.diagnose.evidence import Evidence
 from optimizer.diagnose.forecast import forecast
@@ -50,7 +51,8 @@ def _older_engine(evidence: Evidence) -> Finding | None:
     if measured is None or command.engine_version:
         return None
     engines = command.additions.snapshot.engines
-    for era in engines.values():
+    newest_first = sorted(engines.values(), key=lambda era: version_number(era.first_version), reverse=True)
+    for era in newest_first:
         if era.library != engines[command.launch.engine].library or era.id == found.case.row.engine.id:
             continue
         dated = replace(command, engine_version=era.first_version)

@@ -127,6 +127,21 @@ def test_old_engines_pay_per_layer_only_with_tensor_parallelism(snapshot, make_r
         )
 
 
+def test_kernels_launched_one_by_one_take_no_less_than_their_launches(snapshot, make_replicas) -> None:
+    engine = snapshot.engines["vllm-2023"]
+    parts = ("h100-sxm-80gb", "a100-sxm-80gb")
+    one = make_replicas("llama-3.1-8b", *parts, engine="vllm-2023").step_seconds(0.0, 0.0, 0.0, 1.0, 500.0)[:, 0]
+    hosts = np.array([1.0, engine.older_host_factor])
+    assert one == pytest.approx(32 * engine.eager_layer_s * hosts + engine_s(engine, 1), rel=1e-9)
+    # long prompts keep the part busy: their kernels decide, as in an engine with graphs
+    graphs = snapshot.engines["vllm"]
+    now, then = (
+        make_replicas("llama-3.1-8b", *parts, engine=name).step_seconds(16384.0, 1.0, 0.0, 1.0, 500.0)[:, 0]
+        for name in ("vllm", "vllm-2023")
+    )
+    assert then == pytest.approx(engine.kernel_scale * (now - engine_s(graphs, 2)) + engine_s(engine, 2), rel=1e-9)
+
+
 def test_attention_groups_share_tokens_but_a_lone_sequence_stays_whole(make_replicas) -> None:
     replicas = make_replicas("deepseek-v3", "h200-sxm-141gb", tp=8, ep=8, dp_attention=8, weights="fp8")
     context = 200_000.0

@@ -50,5 +50,5 @@ def test_noise_is_not_fitted_and_every_model_was_left_out_once() -> None:
     fit = fit_engine(ERA, runs, load())
     after = [abs(error) for error in log_errors(runs, with_engine(load(), ERA, fit.constants))]
     assert 0.02 < np.median(after) < 0.06
-    assert set(fit.left_out) == set(runs.models)
-    assert sum(len(errors) for errors in fit.left_out.values()) == len(runs.models)
+    assert set(fit.left_out) == set(runs.groups)
+    assert sum(len(errors) for errors in fit.left_out.values()) == len(runs.groups)

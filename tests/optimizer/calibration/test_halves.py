@@ -19,7 +19,8 @@ from optimizer.calibration.halves import (
     within_bar,
 )
 from optimizer.calibration.importers import Tool
-from optimizer.calibration.score import score_calibration
+from optimizer.calibration.score import calibration
+from optimizer.calibration.score.render import text
 from optimizer.calibration.silicon import FILE_NAME, PredictionCase, read_silicon
 from optimizer.predict.cases import Clients
 from tests.optimizer.calibration.test_score import case
@@ -66,11 +67,11 @@ def test_a_half_calibrates_the_other(snapshot: Snapshot) -> None:
     assert found.covered > 0.9
 
 
-def test_a_system_as_predicted_is_not_made_worse(snapshot: Snapshot, capsys: pytest.CaptureFixture[str]) -> None:
-    assert score_calibration(system(Factors({}, 1.0, 1.0), snapshot), snapshot)
-    out = capsys.readouterr().out
-    assert "seeds 1, 2, 3, 4, 5" in out
-    assert "llama-3.1-8b h100-sxm-80gb vllm" in out
+def test_a_system_as_predicted_is_not_made_worse(snapshot: Snapshot) -> None:
+    section = calibration.section(system(Factors({}, 1.0, 1.0), snapshot), snapshot)
+    assert section.met
+    assert "seeds 1, 2, 3, 4, 5" in text(section)
+    assert "llama-3.1-8b h100-sxm-80gb vllm" in text(section)
 
 
 def test_the_bars() -> None:
@@ -101,4 +102,4 @@ def test_every_format_carries_the_runs(tool: Tool, snapshot: Snapshot) -> None:
 
 @pytest.mark.skipif(not MEASURED, reason="ROOFPLAN_MEASURED names no directory")
 def test_public_groups_are_within_the_bars(snapshot: Snapshot) -> None:
-    assert score_calibration(read_silicon(Path(MEASURED)), snapshot)
+    assert calibration.section(read_silicon(Path(MEASURED)), snapshot).met
