@@ -1,7 +1,7 @@
 """Predicted against measured kernels: the constants put to shapes that they were not fitted to.
 
-The measured seconds lie under catalog/data/efficiency/measured, a folder per part, beside the script that measured
-them with the kernels of PyTorch. Engines run others (FlashInfer, CUTLASS, Marlin): what agrees here is the law and
+The measured seconds lie under catalog/data/efficiency/measured, a folder per part; microbenchmarks.py measured them
+with the kernels of PyTorch. Engines run others (FlashInfer, CUTLASS, Marlin): what agrees here is the law and
 its constants, what does not is said in `make score`.
 """
 
@@ -57,19 +57,27 @@ class KernelAgreement:
 
 def kernel_agreements(snapshot: Snapshot, measured: Path = MEASURED_KERNELS) -> tuple[KernelAgreement, ...]:
     """Agreement per part, operation and kernel, in the order of their names."""
+    folders = sorted(path for path in measured.iterdir() if path.is_dir())
+    return tuple(
+        found for folder in folders for found in part_agreements(snapshot.accelerators[folder.name], folder, snapshot)
+    )
+
+
+def part_agreements(part: Accelerator, folder: Path, snapshot: Snapshot) -> tuple[KernelAgreement, ...]:
+    """Agreement with one part's measurements in `folder`; kernels that were not measured are left out."""
+    products, attentions = _read(folder / "gemm.csv"), _read(folder / "attention.csv")
     found = []
-    for folder in sorted(path for path in measured.iterdir() if path.is_dir()):
-        part = snapshot.accelerators[folder.name]
-        products, attentions = _read(folder / "gemm.csv"), _read(folder / "attention.csv")
-        for kernel in sorted({row["kernel"] for row in products}):
-            rows = [row for row in products if row["kernel"] == kernel]
-            found.append(_agreement(part, Operation.GEMM, kernel, gemm_predictions(part, rows, snapshot), rows))
-        for kernel in sorted({row["kernel"] for row in attentions}):
-            decode = [row for row in attentions if row["kernel"] == kernel and row["query_tokens"] == "1"]
-            prefill = [row for row in attentions if row["kernel"] == kernel and row["query_tokens"] != "1"]
-            tables = snapshot.efficiency
+    for kernel in sorted({row["kernel"] for row in products}):
+        rows = [row for row in products if row["kernel"] == kernel]
+        found.append(_agreement(part, Operation.GEMM, kernel, gemm_predictions(part, rows, snapshot), rows))
+    for kernel in sorted({row["kernel"] for row in attentions}):
+        decode = [row for row in attentions if row["kernel"] == kernel and row["query_tokens"] == "1"]
+        prefill = [row for row in attentions if row["kernel"] == kernel and row["query_tokens"] != "1"]
+        tables = snapshot.efficiency
+        if decode:
             predicted = decode_predictions(part, decode, tables)
             found.append(_agreement(part, Operation.DECODE_ATTENTION, kernel, predicted, decode))
+        if prefill:
             predicted = prefill_predictions(part, prefill, tables)
             found.append(_agreement(part, Operation.PREFILL_ATTENTION, kernel, predicted, prefill))
     return tuple(found)

@@ -14,7 +14,12 @@ SCHEMA_VERSION = 1
 
 
 def calibrate(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULTS…", help="Files that a benchmark tool wrote.")],
+    results: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RESULTS…]", help="Files that a benchmark tool wrote.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure kernels of the GPU at hand instead; needs torch, takes minutes.")
+    ] = False,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Model, where the files do not say it.")] = None,
     gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Part that was measured.")] = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="All GPUs of the deployment; default: one replica.")] = None,
@@ -29,7 +34,12 @@ def calibrate(
     request_rate: Annotated[float | None, typer.Option(help="Arrivals per second.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="LAYER", help="Calibration file to add to; default: the user's own."),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="LAYER",
+            help="Calibration file to add to, or directory of --measure; default: yours.",
+        ),
     ] = None,
     export: Annotated[
         Path | None,
@@ -40,8 +50,22 @@ def calibrate(
     """Correct the step times of a model on a part by results that you measured.
 
     Reads vllm bench serve and sweep, SGLang bench_serving, aiperf, GuideLLM, inference-perf, llm-d benchmark reports,
-    llmperf, and dashboards in seconds. `solve` and `predict` use the file with --calibration.
+    llmperf, and dashboards in seconds. `solve` and `predict` use the file with --calibration. With --measure, matrix
+    products, attention, experts, copies and launches of the GPU at hand are timed and held against the catalog.
     """
+    if measure:
+        stated_of_results = {
+            "RESULTS": results, "--model": model, "--gpus": gpus, "--engine": engine, "--tp": tp, "--pp": pp,
+            "--ep": ep, "--dp-attention": dp_attention, "--weights": weights, "--kv": kv, "--concurrency": concurrency,
+            "--request-rate": request_rate, "--export": export,
+        }  # fmt: skip
+        for name, value in stated_of_results.items():
+            if value:
+                raise typer.BadParameter("this goes with results of a benchmark, not with --measure", param_hint=name)
+        _measure(gpu, out, as_json=as_json)
+        return
+    if not results:
+        raise typer.BadParameter("RESULTS… that a benchmark tool wrote, or --measure", param_hint="calibrate")
     with exit_codes():
         import os
         from dataclasses import asdict
@@ -86,3 +110,27 @@ def calibrate(
             typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         else:
             typer.echo(calibration_text(found, stored, str(path)))
+
+
+def _measure(gpu: str | None, out: Path | None, *, as_json: bool) -> None:
+    with exit_codes():
+        import os
+        from dataclasses import asdict
+
+        from catalog.read import load
+        from optimizer.calibration.layer import default_path
+        from optimizer.calibration.measuring import measure_kernels
+        from optimizer.calibration.score.kernels import measured_section
+        from optimizer.calibration.score.render import text
+
+        found = measure_kernels(gpu, out, default_path(os.environ, Path.home()).parent, load())
+        if as_json:
+            answer = {
+                "schema_version": SCHEMA_VERSION,
+                "accelerator": found.part.id,
+                "kernels": [asdict(each) for each in found.agreements],
+                "out": str(found.folder),
+            }
+            typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        else:
+            typer.echo(f"{text(measured_section(found.agreements))}seconds of every shape are in {found.folder}")

@@ -1,12 +1,16 @@
 import csv
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from catalog.corrections import read_layer
 from optimizer.calibration.importers import read_results
+from optimizer.calibration.kernels import MEASURED_KERNELS
 from tests.cli.conftest import Ran
 from tests.optimizer.calibration import writers
 from tests.optimizer.calibration.writers import run as bench
@@ -144,3 +148,72 @@ def test_places_that_cannot_be_read_or_written(run: Run, results: Path, tmp_path
     ran = run("calibrate", str(results), *SYSTEM, "-o", str(blocked / "layer.json"))
     assert ran.code == 2
     assert "cannot be written" in ran.err
+
+
+class _Gpu:
+    """As much of torch as is asked before anything is measured."""
+
+    __version__ = "2.0"
+
+    def __init__(self, *, name: str | None) -> None:
+        self.cuda = self
+        self.name = name
+
+    def is_available(self) -> bool:
+        return self.name is not None
+
+    def get_device_name(self) -> str | None:
+        return self.name
+
+
+def test_without_torch_nothing_is_measured(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for arguments in ((), ("--gpu", "h100-sxm-80gb")):
+        ran = run("calibrate", "--measure", *arguments, "-o", str(tmp_path / "kernels"))
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no torch in this Python" in ran.err
+    assert not (tmp_path / "kernels").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(None, "torch 2.0 finds no GPU"), ("NVIDIA X900", "torch names the GPU 'NVIDIA X900'")],
+)
+def test_a_gpu_that_is_not_there_or_not_known(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str | None, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", _Gpu(name=name))
+    ran = run("calibrate", "--measure", "-o", str(tmp_path / "kernels"))
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert not (tmp_path / "kernels").exists()
+
+
+def test_what_was_measured_is_held_against_the_catalog(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The measurements that are shipped stand for those of a GPU."""
+    shipped = MEASURED_KERNELS / "h200-sxm-141gb"
+    fake = ModuleType("optimizer.calibration.microbenchmarks")
+    fake.measure = lambda out, quick: shutil.copytree(shipped, out)  # type: ignore[attr-defined]  # noqa: ARG005
+    monkeypatch.setitem(sys.modules, "torch", _Gpu(name="NVIDIA H200"))
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    monkeypatch.setattr("optimizer.calibration.microbenchmarks", fake, raising=False)
+    monkeypatch.setenv("ROOFPLAN_CALIBRATION", str(tmp_path / "calibration.json"))
+    ran = run("calibrate", "--measure", "--json")
+    found = json.loads(ran.out)
+    assert (found["accelerator"], found["out"]) == ("h200-sxm-141gb", str(tmp_path / "kernels" / "h200-sxm-141gb"))
+    (product,) = [each for each in found["kernels"] if (each["operation"], each["kernel"]) == ("gemm", "bf16")]
+    assert product["agreement"]["median_log_error"] < 0.1
+    ran = run("calibrate", "--measure", "-o", str(tmp_path / "again"))
+    assert "h200-sxm-141gb gemm bf16" in ran.out
+    assert ran.out.endswith(f"seconds of every shape are in {tmp_path / 'again'}\n")
+
+
+def test_what_goes_with_results_is_refused_with_measure(run: Run, results: Path) -> None:
+    for arguments, hint in (((str(results),), "RESULTS"), (("--tp", "8"), "--tp")):
+        ran = run("calibrate", "--measure", *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert hint in ran.err
+        assert "not with --measure" in ran.err
+    assert run("calibrate").code == 2
