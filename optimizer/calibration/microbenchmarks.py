@@ -4,8 +4,8 @@
 
 Imports torch, and nothing but torch and Python's own library: the file runs where Roofplan is not installed. Writes
 one CSV per operation into OUT_DIR, a row per shape: seconds of one call and the spread of the repetitions. Calls are
-replayed from a CUDA graph, as engines replay their decode steps, and go through enough copies of their weights or caches
-that none is found in the L2 cache.
+replayed from a CUDA graph, as engines replay their decode steps, and go through enough copies of their weights or
+caches that none is found in the L2 cache.
 """
 
 from __future__ import annotations
