@@ -10,8 +10,8 @@ from optimizer.calibration.score.sections import Line, Section, Table, agreement
 
 NAME = "Kernels of PyTorch on one GPU"
 CAUSES = (
-    "Prefill attention: the constants lie between the two libraries that PyTorch ships; its own flash kernel is of the "
-    "Ampere generation and far slower on these parts than those of engines.",
+    "Prefill attention: the constants lie between the two libraries that PyTorch ships; its flash kernel is "
+    "FlashAttention 2, which is far slower on these parts than those of engines.",
     "Products in fp8: PyTorch scales per tensor, the constants are of the kernels of engines, which also quantise "
     "their inputs.",
 )

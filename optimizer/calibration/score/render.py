@@ -33,7 +33,7 @@ def markdown(section: Section, plots: str) -> str:
     if section.plot is not None:
         name, quantity = section.plot.name, section.plot.quantity
         blocks.append(f"![{quantity}, predicted against measured]({plots}/{name}.svg)")
-    for title, said in (("", section.remarks), ("Known causes of the errors above:", section.causes)):
+    for title, said in (("", section.remarks), ("What is known of the errors:", section.causes)):
         if said:
             listed = "\n".join(f"- {each}" for each in said)
             blocks.append(f"{title}\n\n{listed}" if title else listed)

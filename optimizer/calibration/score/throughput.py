@@ -65,8 +65,8 @@ def offline(measured: Path, snapshot: Snapshot) -> Section:
             scored.by("by load", _lengths),
         ),
         causes=(
-            "Experts have no fitted constant of the engine: their rows show the class constants of expert kernels and "
-            "an even routing that real prompts do not have.",
+            "Experts have no fitted constant of the engine: their rows show the class constants of expert kernels, "
+            "timed with a routing that real prompts need not have.",
             "The limits of batch size and tokens of each run are not published; the prediction takes what the cache "
             "holds.",
         ),
@@ -101,7 +101,7 @@ def static_batches(measured: Path, snapshot: Snapshot) -> Section:
             "MI300X and MI250 ran the ROCm stacks of 2024: attention reads the cache once for each query head, not "
             "once for each key-value head, and the time of products grows with the rows long before compute binds. "
             "Neither law is in the catalog's constants, which are of NVIDIA kernels.",
-            "Gaudi 2 ran an early stack with its own graph compiler; it takes the class constants and a wide interval.",
+            "Gaudi 2 ran DeepSpeed, which has no era of its own: it takes the constants of vLLM and of NVIDIA's kernels.",
         ),
         plot=scored.plot("static_batches", lambda case: case.cells["accelerator"]),
     )

@@ -62,7 +62,7 @@ def test_markdown_of_a_section() -> None:
         "| predicted | 3 | 75 % | ≥ 98 % |\n\n"
         "![TPOT, ms, predicted against measured](plots/made_up.svg)\n\n"
         "- not predicted: d\n\n"
-        "Known causes of the errors above:\n\n- nobody knows\n"
+        "What is known of the errors:\n\n- nobody knows\n"
     )
 
 
