@@ -34,8 +34,8 @@ CAUSES = (
     "equal in every column differ by half and more.",
     "Qwen3-32B on gb200 in bf16: the measured times rise and fall with the number of clients, which no law of a batch "
     "does.",
-    "Llama-3.1-8B with vLLM on h200: most outputs are short, so the prediction is mostly the prefills of other clients, of "
-    "which these measured steps show little; one factor brings them in line (see calibration).",
+    "Llama-3.1-8B with vLLM on h200: most outputs are short, so the prediction is mostly the prefills of other "
+    "clients, of which these measured steps show little; one factor brings them in line (see calibration).",
     "DeepSeek-V3 with SGLang on b300: rows of short prompts agree, those of long ones measured several times the "
     "prediction and more with every client; why is not known.",
     "TTFT of few clients is host time and of many clients is the start-up burst, one constant each per engine; random "

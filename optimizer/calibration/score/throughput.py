@@ -101,7 +101,8 @@ def static_batches(measured: Path, snapshot: Snapshot) -> Section:
             "MI300X and MI250 ran the ROCm stacks of 2024: attention reads the cache once for each query head, not "
             "once for each key-value head, and the time of products grows with the rows long before compute binds. "
             "Neither law is in the catalog's constants, which are of NVIDIA kernels.",
-            "Gaudi 2 ran DeepSpeed, which has no era of its own: it takes the constants of vLLM and of NVIDIA's kernels.",
+            "Gaudi 2 ran DeepSpeed, which has no era of its own: it takes the constants of vLLM and of NVIDIA's "
+            "kernels.",
         ),
         plot=scored.plot("static_batches", lambda case: case.cells["accelerator"]),
     )
