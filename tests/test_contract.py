@@ -30,7 +30,7 @@ STATISTICS = {"mean", "p50", "p90", "p95", "p99", "p99_interval"}
 def answered(name: str) -> dict[str, Any]:
     snapshot = load()
     spec = read_spec(EXAMPLES / name, known_names(snapshot))
-    outcome = outcome_of(spec, answer(spec, snapshot), snapshot, 1.0, date(2026, 11, 24))
+    outcome = outcome_of(spec, answer(spec, snapshot), snapshot, date(2026, 11, 24))
     found: dict[str, Any] = json.loads(outcome.model_dump_json())
     return found
 

@@ -19,6 +19,7 @@ from optimizer.cli.ask import ask
 from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
+from optimizer.cli.options import AsJson
 from optimizer.cli.trace import trace
 from optimizer.version import VERSION
 
@@ -43,7 +44,6 @@ GARBAGE_THRESHOLD = 100_000
 MOST_ALTERNATIVES = 50
 """The search goes through everything that costs no more than the last of them."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option("--calibration", metavar="FILE", help="Corrections that `roofplan calibrate` wrote."),

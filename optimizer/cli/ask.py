@@ -14,6 +14,7 @@ import typer
 
 from optimizer.cli.answering import print_answer
 from optimizer.cli.exits import ExitCode, exit_codes
+from optimizer.cli.options import AsJson
 
 if TYPE_CHECKING:
     from requirements_specs.serving import Assumption
@@ -35,7 +36,7 @@ def ask(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="SPEC.yaml", help="Keep the specification in this file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn a question into a specification, show what was assumed, and solve it."""
     started = time.perf_counter()

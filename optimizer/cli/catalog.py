@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.exits import ExitCode, exit_codes
+from optimizer.cli.options import AsJson
 from optimizer.cli.refresh import refresh
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ SCHEMA_VERSION = 1
 
 app = typer.Typer(help="What exists and what it costs.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(refresh)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 class Kind(StrEnum):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimizer.cli.exits import ExitCode, exit_codes
+from optimizer.cli.answering import answered_traffic, print_outcome
+from optimizer.cli.exits import exit_codes
+from optimizer.cli.options import AsJson
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_NO_JOB = (
+    "the hardware that is just enough is sought for requests that arrive; state workload.request_rate, or "
+    "`roofplan solve` for the wall of a job"
+)
 
 
 def inverse(
@@ -30,35 +38,21 @@ def inverse(
         from catalog.read import load
         from optimizer.additions import read_question
         from optimizer.answers import Answer
-        from optimizer.deliver.console import render, terminal_text
+        from optimizer.deliver.console import render
         from optimizer.deliver.inverse_page import render_inverse
-        from optimizer.errors import QuestionError
         from optimizer.inverse import invert
-        from optimizer.outcome import Status, Timing
         from optimizer.report import outcome_of
         from optimizer.report.inverse_part import with_inverse
-        from optimizer.solve import answer
 
         spec, snapshot = read_question(spec_file, load())
-        if spec.workload.offline is not None:
-            raise QuestionError(
-                f"{spec_file}: workload.offline: the hardware that is just enough is sought for requests that arrive; "
-                "state workload.request_rate, or `roofplan solve` for the wall of a job"
-            )
-        try:
-            found = answer(spec, snapshot, solver.solve)
-        except QuestionError as error:
-            raise QuestionError(f"{spec_file}: {error}") from None
-        outcome = outcome_of(spec, found, snapshot, 0.0, date.today())
+        found = answered_traffic(spec, snapshot, solver, str(spec_file), _NO_JOB)
+        outcome = outcome_of(spec, found, snapshot, date.today())
         if isinstance(found, Answer):
             outcome = with_inverse(outcome, found, invert(spec, found, snapshot))
-        outcome = outcome.model_copy(update={"timing": Timing(seconds=time.perf_counter() - started)})
-        if as_json:
-            typer.echo(outcome.model_dump_json(indent=2))
-        elif outcome.minimum_hardware is None or outcome.design is None or outcome.cost is None:
-            typer.echo(terminal_text(render(outcome, spec, str(spec_file))), color=True)
-        else:
-            page = render_inverse(outcome.minimum_hardware, outcome.design, outcome.cost, str(spec_file))
-            typer.echo(terminal_text(page), color=True)
-        codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
-        raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))
+
+        def page() -> Text:
+            if outcome.minimum_hardware is None or outcome.design is None or outcome.cost is None:
+                return render(outcome, spec, str(spec_file))
+            return render_inverse(outcome.minimum_hardware, outcome.design, outcome.cost, str(spec_file))
+
+        raise typer.Exit(print_outcome(outcome, page, started, as_json=as_json))

@@ -6,14 +6,20 @@ import time
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optimizer.cli.exits import ExitCode, exit_codes
+from optimizer.cli.answering import answered_traffic, print_outcome
+from optimizer.cli.exits import exit_codes
+from optimizer.cli.options import AsJson
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+if TYPE_CHECKING:
+    from rich.text import Text
 
+_NO_JOB = (
+    "requests that arrive are simulated; state workload.request_rate, or `roofplan solve` for the duration of a job"
+)
 # An interval needs several batches, and a batch its own 99th percentile.
 FEWEST_SEEDS, MOST_SEEDS = 3, 100
 FEWEST_REQUESTS = 2_000
@@ -60,37 +66,23 @@ def simulate(
         from catalog.read import load
         from optimizer.additions import read_question
         from optimizer.answers import Answer
-        from optimizer.deliver.console import render, terminal_text
+        from optimizer.deliver.console import render
         from optimizer.deliver.simulation_page import render_simulation
-        from optimizer.errors import QuestionError
-        from optimizer.outcome import Status, Timing
         from optimizer.report import outcome_of
         from optimizer.report.simulated_part import with_simulation
         from optimizer.simulation import Runs, simulate
-        from optimizer.solve import answer
         from optimizer.traffic.simulate import Router
 
         spec, snapshot = read_question(spec_file, load())
-        if spec.workload.offline is not None:
-            raise QuestionError(
-                f"{spec_file}: workload.offline: requests that arrive are simulated; state workload.request_rate, or "
-                "`roofplan solve` for the duration of a job"
-            )
-        try:
-            found = answer(spec, snapshot, solver.solve)
-        except QuestionError as error:
-            raise QuestionError(f"{spec_file}: {error}") from None
-        outcome = outcome_of(spec, found, snapshot, 0.0, date.today())
+        found = answered_traffic(spec, snapshot, solver, str(spec_file), _NO_JOB)
+        outcome = outcome_of(spec, found, snapshot, date.today())
         if isinstance(found, Answer):
             runs = Runs(seeds, requests, Router(router.value), burstiness)
             outcome = with_simulation(outcome, spec, simulate(spec, found, runs))
-        outcome = outcome.model_copy(update={"timing": Timing(seconds=time.perf_counter() - started)})
-        if as_json:
-            typer.echo(outcome.model_dump_json(indent=2))
-        elif outcome.simulation is None or outcome.design is None or outcome.cost is None:
-            typer.echo(terminal_text(render(outcome, spec, str(spec_file))), color=True)
-        else:
-            page = render_simulation(outcome.simulation, outcome.design, outcome.cost, str(spec_file))
-            typer.echo(terminal_text(page), color=True)
-        codes = {Status.OPTIMAL: ExitCode.ANSWERED, Status.INFEASIBLE: ExitCode.INFEASIBLE}
-        raise typer.Exit(codes.get(outcome.status, ExitCode.UNPROVED))
+
+        def page() -> Text:
+            if outcome.simulation is None or outcome.design is None or outcome.cost is None:
+                return render(outcome, spec, str(spec_file))
+            return render_simulation(outcome.simulation, outcome.design, outcome.cost, str(spec_file))
+
+        raise typer.Exit(print_outcome(outcome, page, started, as_json=as_json))

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from optimizer.cli.exits import exit_codes
+from optimizer.cli.options import AsJson
 
 SCHEMA_VERSION = 1
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def trace(

@@ -25,7 +25,6 @@ from optimizer.outcome import (
     Scope,
     SearchOut,
     Status,
-    Timing,
 )
 from optimizer.question import correction_of
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
@@ -43,12 +42,12 @@ from requirements_specs.serving import ServingSpec
 __all__ = ["outcome_of"]
 
 
-def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, seconds: float, today: date) -> Outcome:
-    """The answer to a spec as one object; `today` judges how old prices are."""
+def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, today: date) -> Outcome:
+    """The answer to a spec as one object; `today` judges how old prices are. Whoever prints it times it."""
     if isinstance(found, NoAnswer):
-        return _infeasible(spec, found, snapshot, seconds)
+        return _infeasible(spec, found, snapshot)
     if found.problem.job is not None and found.design.job is not None:
-        return _job_done(spec, found, found.problem.job, found.design.job, snapshot, seconds, today)
+        return _job_done(spec, found, found.problem.job, found.design.job, snapshot, today)
     space, design = found.problem.space, found.design
     spec = as_served(spec, found)
     candidates, state = state_at(found, found.problem.question.deviations)
@@ -97,13 +96,10 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
             *arrival_doubts(spec.workload),
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
-        timing=Timing(seconds=seconds),
     )
 
 
-def _job_done(
-    spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapshot: Snapshot, seconds: float, today: date
-) -> Outcome:
+def _job_done(spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapshot: Snapshot, today: date) -> Outcome:
     from optimizer.report import job_part  # only a job pays for what jobs need
 
     space, design = found.problem.space, found.design
@@ -142,11 +138,10 @@ def _job_done(
         warnings=doubts(
             space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
         ),
-        timing=Timing(seconds=seconds),
     )
 
 
-def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds: float) -> Outcome:
+def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot) -> Outcome:
     space = found.problem.space
     wall, floor = wall_and_floor(spec, found)
     return Outcome(
@@ -168,7 +163,6 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot, seconds:
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
         trace=trace_read(spec.workload.trace),
-        timing=Timing(seconds=seconds),
     )
 
 

@@ -26,7 +26,7 @@ def hardware_and_page() -> tuple[MinimumHardware, str]:
     spec = read_spec(EXAMPLE, known_names(snapshot))
     found = answer(spec, snapshot)
     assert isinstance(found, Answer)
-    outcome = outcome_of(spec, found, snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(spec, found, snapshot, date(2026, 11, 24))
     outcome = with_inverse(outcome, found, invert(spec, found, snapshot))
     assert outcome.minimum_hardware is not None
     assert outcome.design is not None

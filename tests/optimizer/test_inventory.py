@@ -149,7 +149,7 @@ def test_owned_machines_stand_beside_what_is_rented(snapshot: Snapshot) -> None:
 def test_the_answer_names_the_price_and_the_file(snapshot: Snapshot) -> None:
     asked = spec(Inventory(prices=price_file(own_price(usd_micro=500_000, day=date(2026, 5, 1)))))
     found = answer(asked, snapshot)
-    outcome = outcome_of(asked, found, snapshot, 0.0, TODAY)
+    outcome = outcome_of(asked, found, snapshot, TODAY)
     assert outcome.design is not None
     (pool,) = outcome.design.pools
     assert (pool.offer, pool.price_kind, pool.price_date) == (LAMBDA, "override", "2026-05-01")
@@ -175,7 +175,7 @@ def test_old_prices_warn_and_spot_prices_sooner(snapshot: Snapshot, tier: str, d
     name = f"azure/Standard_NC24ads_A100_v4/eastus/{tier}"
     prices = price_file(own_price(name, 10_000, day))
     asked = spec(Inventory(providers=("azure",), regions=("eastus",), tiers=(tier,), prices=prices), rate=1.0)
-    outcome = outcome_of(asked, answer(asked, snapshot), snapshot, 0.0, TODAY)
+    outcome = outcome_of(asked, answer(asked, snapshot), snapshot, TODAY)
     prices_said = [each for each in outcome.warnings if each.startswith("the price")]
     assert prices_said == ([] if warning is None else [f"the price of {name} {warning}"])
 
@@ -215,7 +215,6 @@ def test_owned_machines_are_taken_up_to_their_number(snapshot: Snapshot) -> None
         spec(Inventory(providers=("owned",), owned=(owned(machines=needed - 1),)), rate=rate),
         short,
         snapshot,
-        0.0,
         TODAY,
     )
     assert outcome.floor is not None
@@ -229,7 +228,7 @@ def test_owned_machines_are_taken_up_to_their_number(snapshot: Snapshot) -> None
 def test_a_budget_below_owned_machines_is_the_floor_that_is_named(snapshot: Snapshot) -> None:
     asked = spec(Inventory(providers=("owned",), owned=(owned(),)), rate=1.0, budget=Budget(usd_per_hour=1.0))
     found = answer(asked, snapshot)
-    outcome = outcome_of(asked, found, snapshot, 0.0, TODAY)
+    outcome = outcome_of(asked, found, snapshot, TODAY)
     assert outcome.floor is not None
     assert outcome.floor.requirement == "budget.usd_per_hour"
     assert outcome.floor.least == 9.2

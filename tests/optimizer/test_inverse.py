@@ -63,7 +63,7 @@ def inverse(found: Answer, snapshot: Snapshot) -> Inverse:
 
 @pytest.fixture(scope="module")
 def hardware(found: Answer, inverse: Inverse, snapshot: Snapshot) -> MinimumHardware:
-    outcome = outcome_of(SPEC, found, snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(SPEC, found, snapshot, date(2026, 11, 24))
     full = with_inverse(outcome, found, inverse).minimum_hardware
     assert full is not None
     return full
@@ -184,6 +184,6 @@ def test_the_report_has_the_same_numbers(found: Answer, inverse: Inverse, hardwa
 def test_without_a_design_there_is_no_hardware(snapshot: Snapshot, found: Answer, inverse: Inverse) -> None:
     tight = (LatencyLimit(metric=Metric.TPOT, statistic=Statistic.P99, limit_s=0.0001),)
     impossible = SPEC.model_copy(update={"slo": tight})
-    outcome = outcome_of(impossible, answer(impossible, snapshot), snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(impossible, answer(impossible, snapshot), snapshot, date(2026, 11, 24))
     assert outcome.minimum_hardware is None
     assert with_inverse(outcome, replace(found), inverse) is outcome

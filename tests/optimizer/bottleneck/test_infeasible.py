@@ -140,7 +140,7 @@ def test_a_budget_below_the_cheapest_design_names_dollars_and_the_least_cost(
     assert found.impossible is None
     assert found.uncapped is not None
     assert found.uncapped.usd_micro_per_hour == least
-    outcome = outcome_of(spec, found, snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(spec, found, snapshot, date(2026, 11, 24))
     assert outcome.binding_wall == "dollars"
     assert outcome.floor is not None
     assert outcome.floor.requirement == "budget.usd_per_hour"
@@ -156,7 +156,7 @@ def test_an_accelerator_cap_below_the_cheapest_design(snapshot: Snapshot, spec_o
     assert isinstance(free, Answer)
     needed = free.design.accelerators
     spec = spec_of(rate=200.0, most=needed - 1)
-    outcome = outcome_of(spec, refused(spec, snapshot), snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(spec, refused(spec, snapshot), snapshot, date(2026, 11, 24))
     assert outcome.binding_wall == "dollars"
     assert outcome.floor is not None
     assert outcome.floor.requirement == "inventory.max_accelerators"
@@ -169,7 +169,7 @@ def test_no_legal_placement_has_reasons_instead_of_a_wall(snapshot: Snapshot, sp
     assert isinstance(found.problem, Nothing)
     assert (found.impossible, found.uncapped) == (None, None)
     assert found.ledger.illegal == found.ledger.candidates > 0
-    outcome = outcome_of(spec, found, snapshot, 0.0, date(2026, 11, 24))
+    outcome = outcome_of(spec, found, snapshot, date(2026, 11, 24))
     assert outcome.status == "infeasible"
     assert sum(outcome.search.illegal_by_reason.values()) == outcome.search.candidates
 
