@@ -113,10 +113,11 @@ def _change(change: Change, spec: ServingSpec) -> str:
 def _amount(path: str, value: SpecValue, spec: ServingSpec) -> str:
     """A number with its unit."""
     metric = next((each.metric for each in spec.requirements if each.id == path), None)
-    if isinstance(metric, Metric):
-        return duration(float(value))  # type: ignore[arg-type]  # a limit is a number
-    if isinstance(metric, BudgetMetric):
-        return dollars(float(value))  # type: ignore[arg-type]  # a budget is a number
+    if isinstance(value, int | float):
+        if isinstance(metric, Metric):
+            return duration(value)
+        if isinstance(metric, BudgetMetric):
+            return dollars(value)
     return f"{value:,}" if isinstance(value, int) else f"{value}"
 
 

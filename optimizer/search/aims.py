@@ -53,7 +53,7 @@ class Aim(Protocol):
 class Fastest:
     """Least mean time from arrival to the last token, in the scenario of the risk: whole milliseconds, rounded up."""
 
-    def bound(self, physics: Physics, question: Question, keys: Integers, working: Integers) -> Integers:  # noqa: ARG002
+    def bound(self, physics: Physics, question: Question, keys: Integers, working: Integers) -> Integers:  # noqa: ARG002 (the signature of Aim)
         """The time on an idle replica."""
         return _milliseconds(least_e2e_mean_s(physics, TOKEN_BUDGETS, question) * (1.0 - OUTWARD))[keys]
 

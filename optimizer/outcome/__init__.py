@@ -1,0 +1,64 @@
+"""The answer, as every command prints it with `--json`.
+
+One object with the same keys in every answer; null where a key has no value. Latencies in seconds, money in dollars,
+memory in bytes.
+"""
+
+from optimizer.outcome.answer import SCHEMA_VERSION, Objective, ObjectiveMetric, Outcome, SearchOut, Status, Timing
+from optimizer.outcome.asked import Assumed, DispersionOut, PriceFileOut, Scope, TraceOut
+from optimizer.outcome.choices import Allowance, Alternative, Choice, FrontierOut, FrontierStep, NearOptimum
+from optimizer.outcome.design import Cost, Design, EngineOut, FormatsOut, LayoutOut, Pool
+from optimizer.outcome.hardware import CountOut, JointPoint, Lack, MinimumHardware, PartNumbers, Rented, RivalOut
+from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted, WallOut
+from optimizer.outcome.result import Result
+from optimizer.outcome.simulation import SimulatedLimit, SimulatedScenario, SimulatedStatistic, SimulationOut, Verdict
+from optimizer.outcome.ways_out import Change, Floor, Relaxation, SpecValue
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Allowance",
+    "Alternative",
+    "Assumed",
+    "Change",
+    "Choice",
+    "Cost",
+    "CountOut",
+    "Design",
+    "DispersionOut",
+    "EngineOut",
+    "Floor",
+    "FormatsOut",
+    "FrontierOut",
+    "FrontierStep",
+    "JointPoint",
+    "Lack",
+    "Latency",
+    "LayoutOut",
+    "MinimumHardware",
+    "NearOptimum",
+    "Objective",
+    "ObjectiveMetric",
+    "OfflineOut",
+    "Outcome",
+    "Padding",
+    "PartNumbers",
+    "Pool",
+    "Predicted",
+    "PriceFileOut",
+    "Relaxation",
+    "Rented",
+    "Result",
+    "RivalOut",
+    "Scope",
+    "SearchOut",
+    "SimulatedLimit",
+    "SimulatedScenario",
+    "SimulatedStatistic",
+    "SimulationOut",
+    "SpecValue",
+    "Status",
+    "Timing",
+    "TraceOut",
+    "Verdict",
+    "WallOut",
+]

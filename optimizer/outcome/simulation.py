@@ -1,0 +1,65 @@
+"""What simulated requests say of the design."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from optimizer.outcome.result import Result
+
+
+class Verdict(StrEnum):
+    """What a simulation says of a limit: the whole 95 % interval within it, across it, or beyond it."""
+
+    HOLDS = "holds"
+    UNDECIDED = "undecided"
+    VIOLATED = "violated"
+
+
+class SimulatedStatistic(Result):
+    """A latency statistic as the law predicts it and as requests had it; null where unfinished requests reach it.
+
+    `interval_s` is the 95 % interval of the simulated value; its ends are null as the value is.
+    """
+
+    metric: str
+    statistic: str
+    predicted_s: float
+    simulated_s: float | None
+    interval_s: tuple[float | None, float | None]
+
+
+class SimulatedLimit(Result):
+    """A limit of the specification against the simulation at the scenario of its risk; null as in the statistics."""
+
+    requirement: str
+    limit_s: float
+    predicted_s: float
+    simulated_s: float | None
+    interval_s: tuple[float | None, float | None]
+    verdict: Verdict
+
+
+class SimulatedScenario(Result):
+    """One scenario: its risk, all statistics, and the share of requests that were not finished in time."""
+
+    risk: float
+    statistics: tuple[SimulatedStatistic, ...]
+    unfinished_share: float
+    preemptions: int
+
+
+class SimulationOut(Result):
+    """The design under simulated requests, `requests` counted of each seed.
+
+    `burstiness` is the squared coefficient of variation of the time between arrivals; the law takes it as 1.
+    `scenarios`: the point prediction, then the one of the risk if that is another; `limits` speak of the last.
+    """
+
+    seeds: tuple[int, ...]
+    requests: int
+    router: str
+    burstiness: float
+    request_rate_per_s: float
+    replicas: int
+    scenarios: tuple[SimulatedScenario, ...]
+    limits: tuple[SimulatedLimit, ...]
