@@ -54,7 +54,8 @@ class Answer:
     columns: exact candidates in their order, the first is the design. alternatives: the best column of each of the
     next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
     problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
-    point_usd_micro: cost at the point prediction. allowed_usd_micro: cost with estimated parts and undated prices;
+    point_usd_micro: cost at the point prediction, None where
+    that is what was asked. allowed_usd_micro: cost with estimated parts and undated prices;
     None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
     these terms are point_column and allowed_column.
     """

@@ -199,11 +199,15 @@ def moved_limit(spec: ServingSpec, named: str | None) -> tuple[Metric, Statistic
     """The statistic whose limit a frontier moves: the one that is named, as `slo.ttft.p99`, or the first of the spec.
 
     Raises:
-        QuestionError: no such statistic, none at all, or an objective other than the cost.
+        QuestionError: no such statistic, none at all, an objective other than the cost, or a job.
 
     """
     if spec.objective is not Objective.CHEAPEST:
         raise QuestionError(f"objective: a frontier shows the least cost; read {spec.objective}, allowed: cheapest")
+    if spec.workload.offline is not None:
+        raise QuestionError(
+            "workload.offline: a job has no latency whose limit could be moved; a frontier needs workload.request_rate"
+        )
     known = {f"{metric}.{statistic}": (metric, statistic) for metric in Metric for statistic in Statistic}
     if named is not None:
         limit = known.get(named.removeprefix("slo."))

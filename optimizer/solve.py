@@ -28,9 +28,8 @@ from optimizer.search.aims import Fastest
 from optimizer.search.alternatives import distinct_designs, near_designs
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column, candidates_of, exact_columns, rate_of, tie_key
-from optimizer.search.count_model import Solver, solve_counts
+from optimizer.search.count_model import Solver, agreed, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
-from optimizer.search.integer_program import SolveResult
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
@@ -73,9 +72,7 @@ def search(
         refinement, columns = best.refinement, best.columns
     if not columns:
         return refinement
-    solution = solve_counts(space, columns, demand.most_accelerators, solver)
-    if isinstance(solution, SolveResult) or solution.column != 0:
-        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the best design")
+    solution = agreed(columns, solve_counts(space, columns, demand.most_accelerators, solver))
     found = Found(columns, solution, refinement)
     _verify(problem, found.design)
     return found
@@ -117,7 +114,9 @@ def answer(
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
         binding=_binding(problem, design),
-        point_usd_micro=_point_cost(spec, problem, design.usd_micro_per_hour) if by_cost else None,
+        point_usd_micro=_point_cost(spec, problem, design.usd_micro_per_hour)
+        if by_cost and spec.risk < POINT_PREDICTION
+        else None,
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
     )

@@ -15,8 +15,7 @@ from optimizer.errors import VerificationError
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at
 from optimizer.search.alternatives import distinct_designs
 from optimizer.search.columns import Column, tie_key
-from optimizer.search.count_model import Solver, solve_counts
-from optimizer.search.integer_program import SolveResult
+from optimizer.search.count_model import Solver, agreed, solve_counts
 from optimizer.search.job_search import job_columns, search_job
 from optimizer.search.jobs import Job, job_run
 from optimizer.search.proof import count_rows, refined_rows
@@ -31,9 +30,7 @@ def best_job_design(problem: Problem, job: Job, distinct_designs: int, solver: S
     columns = job_columns(space, refinement, job)
     if not columns:
         return refinement
-    solution = solve_counts(space, columns, searched.most_accelerators, solver)
-    if isinstance(solution, SolveResult) or solution.column != 0:
-        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the cheapest design")
+    solution = agreed(columns, solve_counts(space, columns, searched.most_accelerators, solver))
     found = Found(columns, solution, refinement)
     if job_seconds_of(problem, job, found.design) > job.window_s:
         raise VerificationError(f"the returned design misses the window: {tie_key(space, found.design)}")
@@ -71,7 +68,7 @@ def job_answer(
         binding=job_binding(problem.space, problem.physics, problem.question, job, found.design),
         point_usd_micro=None,
         allowed_usd_micro=None,
-        point_column=best_job_column(at_point, job),
+        point_column=best_job_column(at_point, job) if spec.risk < POINT_PREDICTION else None,
         allowed_column=_job_if_more_is_allowed(spec, snapshot, job, found.design),
     )
 
@@ -90,7 +87,7 @@ def best_job_column(problem: Problem, job: Job) -> Column | None:
 
 
 def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, design: Column) -> Column | None:
-    """The design with estimated parts and undated prices allowed, where that is better."""
+    """The design with estimated parts and undated prices allowed, where it is cheaper, or of a smaller fleet."""
     wider = more_allowed(spec, snapshot, None)
     problem = None if wider is None else pose(*wider)
     if problem is None or isinstance(problem, Nothing):
@@ -101,9 +98,12 @@ def _job_if_more_is_allowed(spec: ServingSpec, snapshot: Snapshot, job: Job, des
 
 
 def job_limits(problem: Problem, job: Job) -> tuple[Impossible | None, Column | None]:
-    """Why no design does a job: the wall that no number of replicas passes, or the best design without caps."""
+    """Why no design does a job: the wall that no number of replicas passes, or the best design without caps.
+
+    Without caps there is any number of the owned machines, too.
+    """
     impossible = impossible_job(problem.space, problem.physics, problem.question, job)
     if impossible is not None:
         return impossible, None
     uncapped = replace(job, most_accelerators=None, most_usd_micro_per_hour=None, most_usd_micro=None)
-    return None, best_job_column(problem, uncapped)
+    return None, best_job_column(replace(problem, space=problem.space.of_any_number()), uncapped)

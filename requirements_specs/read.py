@@ -21,6 +21,7 @@ from requirements_specs.read_slo import read_slo
 from requirements_specs.read_workload import read_workload
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import (
+    LEAST_RISK,
     Availability,
     Budget,
     Formats,
@@ -81,7 +82,7 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     if objective is None:
         objective = Objective.CHEAPEST
         findings.assume("objective", objective, "no other objective is given")
-    risk = top.value("risk", convert.quantity(Dimension.SHARE, above=0.0, at_most=0.5))
+    risk = top.value("risk", convert.quantity(Dimension.SHARE, at_least=LEAST_RISK, at_most=0.5))
     if risk is None:
         risk = 0.1
         findings.assume("risk", "0.1", "each limit holds with probability 0.9, given how well step times are known")

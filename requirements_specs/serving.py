@@ -14,6 +14,10 @@ from requirements_specs.workload import Workload
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+LEAST_RISK = 1e-6
+"""Nobody knows step times so well that a smaller share of being wrong would mean anything."""
+
+
 class Objective(StrEnum):
     """What is optimised; `needs_cap`: where without a budget or an inventory more would always be better.
 
@@ -161,7 +165,7 @@ class ServingSpec(Frozen):
     name: str
     model: str
     objective: Objective = Objective.CHEAPEST
-    risk: float = Field(default=0.1, gt=0, le=0.5)
+    risk: float = Field(default=0.1, ge=LEAST_RISK, le=0.5)
     workload: Workload
     slo: tuple[LatencyLimit, ...] = ()
     budget: Budget = Budget()

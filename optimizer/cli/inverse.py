@@ -16,6 +16,10 @@ from optimizer.cli.options import AsJson
 if TYPE_CHECKING:
     from rich.text import Text
 
+_NO_LIMIT = (
+    "what is just enough for the fastest is only the fastest there is; state the speed that will do as a limit "
+    "(slo.e2e.mean) and objective: cheapest"
+)
 _NO_JOB = (
     "the hardware that is just enough is sought for requests that arrive; state workload.request_rate, or "
     "`roofplan solve` for the wall of a job"
@@ -40,11 +44,15 @@ def inverse(
         from optimizer.answers import Answer
         from optimizer.deliver.console import render
         from optimizer.deliver.inverse_page import render_inverse
+        from optimizer.errors import QuestionError
         from optimizer.inverse import invert
         from optimizer.report import outcome_of
         from optimizer.report.inverse_part import with_inverse
+        from requirements_specs.serving import Objective
 
         spec, snapshot = read_question(spec_file, load())
+        if spec.objective is Objective.FASTEST:
+            raise QuestionError(f"{spec_file}: objective: {_NO_LIMIT}")
         found = answered_traffic(spec, snapshot, solver, str(spec_file), _NO_JOB)
         outcome = outcome_of(spec, found, snapshot, date.today())
         if isinstance(found, Answer):

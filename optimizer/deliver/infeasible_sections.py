@@ -21,7 +21,11 @@ _INDENT = 2 * GLUE
 _MOST_WAYS = 6
 # The floor of a part's memory is no requirement of the specification.
 MEMORY_FLOOR = "memory_bytes_per_accelerator"
-PER_MILLION = f"budget.{BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS}"
+BUDGET_UNITS = {
+    f"budget.{BudgetMetric.USD_PER_HOUR}": "/h",
+    f"budget.{BudgetMetric.USD_PER_MONTH}": "/month",
+    f"budget.{BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS}": "/M tokens",
+}
 # Keys that leave candidates out, by section.
 NARROWING = {
     "inventory": ("providers", "regions", "accelerators", "exclude_offers", "max_accelerators"),
@@ -153,10 +157,9 @@ def _beyond(floor: Floor, spec: ServingSpec) -> Iterator[str]:
             yield f"risk: {POINT_PREDICTION:g}, the point prediction, in place of {spec.risk:g}"
     elif floor.requirement == WINDOW:
         yield f"{floor.requirement} above {duration(floor.least)}, now {duration(floor.limit)}"
-    elif floor.requirement == PER_MILLION and spec.workload.offline is not None:
-        yield f"{floor.requirement}: {dollars(floor.least)}/M tokens or more"
-    elif floor.requirement in {f"budget.{metric}" for metric in BudgetMetric}:
-        yield f"a budget of {dollars(floor.least)}/h or more"
+    elif floor.requirement in BUDGET_UNITS:
+        unit = BUDGET_UNITS[floor.requirement]
+        yield f"{floor.requirement}: {dollars(floor.least)}{unit} or more, now {dollars(floor.limit)}{unit}"
     elif floor.requirement == MEMORY_FLOOR:
         yield f"a part with {data(floor.least)} of memory, more accelerators per replica, or lower formats"
     else:

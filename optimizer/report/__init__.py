@@ -37,6 +37,7 @@ from optimizer.report.trace_part import arrival_doubts, trace_read
 from optimizer.search.columns import JobCost
 from optimizer.search.jobs import Job
 from optimizer.topology.layouts import CandidateSpace
+from requirements_specs.serving import Objective as Sought
 from requirements_specs.serving import ServingSpec
 
 __all__ = ["outcome_of"]
@@ -83,7 +84,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         binding_wall=found.binding.wall,
         also_binding=tuple(found.binding.also),
         walls=wall_utilizations(spec, found, snapshot, candidates, state, shares),
-        minimum_hardware=minimum_hardware(found),
+        minimum_hardware=None if spec.objective is Sought.FASTEST else minimum_hardware(found),
         alternatives=alternatives(spec, found),
         near_optimum=near_optimum(found),
         frontier=frontier(space, found.frontier),

@@ -72,7 +72,7 @@ def price_label(offer: Offer) -> str:
 def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
     """What the answer would cost at the point prediction, and with more parts and prices allowed."""
     allowances = []
-    if spec.risk != POINT_PREDICTION and found.point_usd_micro is not None:
+    if found.point_usd_micro is not None:
         allowances.append(
             Allowance(
                 change=f"risk: {POINT_PREDICTION} (point prediction) instead of {spec.risk:g}",

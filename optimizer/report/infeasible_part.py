@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.read import Snapshot
 from catalog.walls import WallFamily
 from optimizer.answers import NoAnswer
-from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_hour, usd_per_million_tokens_of_job
+from optimizer.arithmetic.money import (
+    usd_per_hour,
+    usd_per_million_tokens,
+    usd_per_million_tokens_of_job,
+    usd_per_month,
+)
 from optimizer.bottleneck.infeasible import Impossible
 from optimizer.bottleneck.job_walls import WINDOW
 from optimizer.bottleneck.walls import HEADLINE_WALLS
 from optimizer.errors import VerificationError
 from optimizer.outcome import Change, Floor, Relaxation, SpecValue, WallOut
 from optimizer.question import Nothing
-from optimizer.search.columns import Column, JobCost
-from optimizer.search.jobs import Job
+from optimizer.search.columns import Column
 from requirements_specs.requirement import BudgetMetric, Metric
-from requirements_specs.serving import IntegerChoice, ServingSpec
+from requirements_specs.serving import IntegerChoice, Objective, ServingSpec
 
 if TYPE_CHECKING:
     from optimizer.ways_out import WaysOut
@@ -88,8 +93,8 @@ def _physical_floor(spec: ServingSpec, impossible: Impossible) -> Floor:
     replica = f"{impossible.accelerators_per_replica} × {impossible.accelerator}"
     if impossible.requirement == WINDOW:
         explanation = (
-            f"the longest request alone takes {impossible.least:.3g} s on {replica}, the fastest of all, against a "
-            f"window of {impossible.limit:,g} s; no number of replicas changes that"
+            f"on however many replicas, the job takes {impossible.least:.3g} s on {replica}, the fastest of all, since "
+            f"its longest request must run to its end; the window is {impossible.limit:,g} s"
         )
     elif impossible.wall is WallFamily.MEMORY_CAPACITY:
         explanation = (
@@ -111,42 +116,43 @@ def _physical_floor(spec: ServingSpec, impossible: Impossible) -> Floor:
     )
 
 
-def _job_cap_floor(spec: ServingSpec, job: Job, uncapped: Column, cost: JobCost, part: str) -> Floor:
-    """The first cap that the best design without caps exceeds, in the unit of the cap."""
-    per_million = spec.budget.usd_per_million_output_tokens
-    output_tokens = job.requests * spec.workload.output_tokens.mean
-    hourly = job.most_usd_micro_per_hour
-    caps = (
-        (
-            "budget.usd_per_million_output_tokens",
+@dataclass(frozen=True)
+class _Cap:
+    """A cap, None where it is not stated, what the best design without caps takes of it, and that in words."""
+
+    requirement: str
+    limit: float | None
+    least: float
+    words: str
+
+
+def _caps(spec: ServingSpec, uncapped: Column) -> tuple[_Cap, ...]:
+    """The caps that a specification may state, each in its own unit."""
+    budget, job = spec.budget, spec.workload.offline
+    output = spec.workload.output_tokens.mean
+    hourly = uncapped.usd_micro_per_hour
+    if job is None or uncapped.job is None:
+        per_million = usd_per_million_tokens(hourly, spec.workload.request_rate_per_s * output)
+    else:
+        per_million = usd_per_million_tokens_of_job(uncapped.job.usd_micro, job.requests * output)
+    most = spec.inventory.max_accelerators
+    per_hour, per_month = usd_per_hour(hourly), usd_per_month(hourly)
+    return (
+        _Cap(
+            f"budget.{BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS}",
+            budget.usd_per_million_output_tokens,
             per_million,
-            usd_per_million_tokens_of_job(cost.usd_micro, output_tokens),
-            "costs ${:,.4g} per M output tokens",
+            f"costs ${per_million:,.4g} per M output tokens",
         ),
-        (
-            "budget.usd_per_hour",
-            None if hourly is None else usd_per_hour(hourly),
-            usd_per_hour(uncapped.usd_micro_per_hour),
-            "costs ${:,.4g} an hour",
-        ),
-        (
+        _Cap(f"budget.{BudgetMetric.USD_PER_HOUR}", budget.usd_per_hour, per_hour, f"costs ${per_hour:,.2f}/h"),
+        _Cap(f"budget.{BudgetMetric.USD_PER_MONTH}", budget.usd_per_month, per_month, f"costs ${per_month:,.2f}/month"),
+        _Cap(
             "inventory.max_accelerators",
-            job.most_accelerators,
+            None if most is None else float(most),
             float(uncapped.accelerators),
-            "rents {:,.0f} accelerators",
+            f"rents {uncapped.accelerators:,} accelerators",
         ),
     )
-    for requirement, limit, least, words in caps:
-        if limit is not None and least > limit:
-            best = "smallest fleet" if job.smallest_fleet else "cheapest design"
-            return Floor(
-                requirement=requirement,
-                limit=limit,
-                least=least,
-                accelerator=part,
-                explanation=f"the {best} that ends in the window {words.format(least)}, {limit:,.4g} are allowed",
-            )
-    raise VerificationError("a design within every cap was not found")
 
 
 def _napkin(spec: ServingSpec, impossible: Impossible) -> str:
@@ -167,41 +173,30 @@ def _cap_floor(spec: ServingSpec, found: NoAnswer, uncapped: Column) -> Floor:
     """A budget, an accelerator cap or a number of owned machines below the cheapest design."""
     if isinstance(found.problem, Nothing):
         raise VerificationError("a design was found in a space without candidates")
-    space, demand = found.problem.space, found.problem.demand
+    space = found.problem.space
     part = space.keys[uncapped.key].accelerator.id
-    if uncapped.job is not None and found.problem.job is not None:
-        return _job_cap_floor(spec, found.problem.job, uncapped, uncapped.job, part)
-    most_usd = demand.most_usd_micro_per_hour
-    if most_usd is not None and uncapped.usd_micro_per_hour > most_usd:
-        least, limit = usd_per_hour(uncapped.usd_micro_per_hour), most_usd / MICRO_DOLLARS
-        return Floor(
-            requirement=next(each.id for each in spec.requirements if isinstance(each.metric, BudgetMetric)),
-            limit=limit,
-            least=least,
-            accelerator=part,
-            explanation=f"the cheapest design costs ${least:,.2f}/h, the budget is ${limit:,.2f}/h",
-        )
+    best = "smallest fleet" if spec.objective is Objective.SMALLEST_FLEET else "cheapest design"
+    if spec.workload.offline is not None:
+        best += " that ends in the window"
+    for cap in _caps(spec, uncapped):
+        if cap.limit is not None and cap.least > cap.limit:
+            return Floor(
+                requirement=cap.requirement,
+                limit=cap.limit,
+                least=cap.least,
+                accelerator=part,
+                explanation=f"the {best} {cap.words}, {cap.limit:,.4g} is allowed",
+            )
     offer = space.offers[uncapped.offer]
-    within_cap = demand.most_accelerators is None or uncapped.accelerators <= demand.most_accelerators
-    if within_cap and offer.most_instances is not None:
+    if offer.most_instances is not None and uncapped.instances > offer.most_instances:
         return Floor(
             requirement=OWNED_MACHINES,
             limit=float(offer.most_instances),
             least=float(uncapped.instances),
             accelerator=part,
             explanation=(
-                f"the cheapest design takes {uncapped.instances} × {offer.instance}, and {offer.most_instances} "
+                f"the {best} takes {uncapped.instances} × {offer.instance}, and {offer.most_instances} "
                 f"{'is' if offer.most_instances == 1 else 'are'} owned"
             ),
         )
-    limit_accelerators = float(demand.most_accelerators or 0)
-    return Floor(
-        requirement="inventory.max_accelerators",
-        limit=limit_accelerators,
-        least=float(uncapped.accelerators),
-        accelerator=part,
-        explanation=(
-            f"the cheapest design rents {uncapped.accelerators} accelerators, the inventory allows "
-            f"{limit_accelerators:.0f}"
-        ),
-    )
+    raise VerificationError("a design within every cap was not found")

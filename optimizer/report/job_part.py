@@ -197,5 +197,5 @@ def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
             accelerators=column.accelerators,
         )
         for change, column in changes
-        if column is not None and not (column is found.point_column and spec.risk == POINT_PREDICTION)
+        if column is not None
     )

@@ -7,11 +7,11 @@ are integer micro-dollars; everything physical was decided when the columns were
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optimizer.errors import VerificationError
 from optimizer.search.columns import Column
-from optimizer.search.integer_program import IntegerProgram, SolveResult, Term
+from optimizer.search.integer_program import IntegerProgram, SolveResult, SolveStatus, Term
 from optimizer.topology.layouts import CandidateSpace
 
 Solver = Callable[[IntegerProgram], SolveResult]
@@ -80,6 +80,26 @@ def solve_counts(
     chosen = next(column for column, variable in enumerate(variables.chosen) if rank.values[variable])
     rented = {offer: rank.values[variable] for offer, variable in variables.instances.items()}
     return CountSolution(chosen, {offer: count for offer, count in rented.items() if count}, cost, rank, value)
+
+
+def agreed(columns: Sequence[Column], solution: CountSolution | SolveResult) -> CountSolution:
+    """The solution for the first of the columns, which the list that was searched says is the best.
+
+    A solver that was stopped may have found another or none; then the first is the best that is known, not proved.
+
+    Raises:
+        VerificationError: the solver proves another column better, or that there is none.
+
+    """
+    if isinstance(solution, SolveResult):
+        if solution.status is SolveStatus.INFEASIBLE:
+            raise VerificationError("CP-SAT finds no design where the bound-and-refine list has one")
+        return CountSolution(0, {columns[0].offer: columns[0].instances}, solution, solution)
+    if solution.column == 0:
+        return solution
+    if solution.proved:
+        raise VerificationError("CP-SAT and the bound-and-refine list disagree about the best design")
+    return replace(solution, column=0, instances={columns[0].offer: columns[0].instances})
 
 
 def _cost(variables: _Variables, columns: Sequence[Column], space: CandidateSpace) -> list[Term]:

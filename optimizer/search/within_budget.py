@@ -44,8 +44,8 @@ def best_values(
     """Search until every placement within the value of the best `distinct_designs` is exact or refused."""
     prices = unit_prices(space)
     most = most_units(space, demand, prices, demand.most_usd_micro_per_hour)
-    feasible_bound = units_bound(space, physics, question, demand) <= most
     working = most * space.replicas_per_unit - demand.spare_replicas
+    feasible_bound = (units_bound(space, physics, question, demand) <= most) & (working > 0)
     bound = aim.bound(physics, question, space.placement_key, np.maximum(working, 1))
     waiting = np.lexsort((space.placement_key, bound))
     waiting = waiting[feasible_bound[waiting]]

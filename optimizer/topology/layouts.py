@@ -158,12 +158,23 @@ def machine_refusal(machine: Machine, layout: ParallelLayout) -> Illegal | None:
     """Why a layout does not fit the wiring of a machine, or None."""
     if all(layout.tp > size for _, size in wiring_of(machine).groups):
         return Illegal.LEAVES_DOMAIN
-    if layout.accelerators > machine.accelerators:
-        if layout.accelerators % machine.accelerators:
-            return Illegal.PARTIAL_INSTANCES
-        if not wiring_of(machine).spans_instances:
-            return Illegal.NO_NETWORK
-    return None
+    groups = tensor_groups(machine, layout.tp)
+    if layout.accelerators <= machine.accelerators:
+        return Illegal.LEAVES_DOMAIN if groups < layout.pp else None
+    if layout.accelerators % machine.accelerators:
+        return Illegal.PARTIAL_INSTANCES
+    if groups * layout.tp < machine.accelerators:
+        return Illegal.LEAVES_DOMAIN
+    return None if wiring_of(machine).spans_instances else Illegal.NO_NETWORK
+
+
+def tensor_groups(machine: Machine, tp: int) -> int:
+    """Tensor-parallel groups that a machine holds, none of them across the domains of the link that it uses."""
+    if tp == 1:
+        return machine.accelerators
+    size = next(size for _, size in wiring_of(machine).groups if tp <= size)
+    domains, rest = divmod(machine.accelerators, size)
+    return domains * (size // tp) + rest // tp
 
 
 def candidate_space(
@@ -230,7 +241,7 @@ def candidate_space(
             stage = stage_bytes_per_s(machine, layout.tp, layout.pp)
             shared = machine.p2p if link is LinkKind.PCIE else True
             instances = max(1, layout.accelerators // machine.accelerators)
-            replicas = max(1, machine.accelerators // layout.accelerators)
+            replicas = max(1, tensor_groups(machine, layout.tp) // layout.pp)
             for number, (choice, engine) in enumerate(choices):
                 if native[choice] is not None:
                     illegal[Illegal.FORMAT] += rows

@@ -9,6 +9,8 @@ from tests.cli.conftest import Ran
 Run = Callable[..., Ran]
 SpecFile = Callable[..., Path]
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_the_page_is_short_and_plain(run: Run, spec_file: SpecFile) -> None:
     ran = run("inverse", str(spec_file()))
@@ -60,3 +62,10 @@ def test_bad_input_ends_with_2(run: Run, spec_file: SpecFile, old: str, new: str
     ran = run("inverse", str(spec_file(old, new)), "--json")
     assert (ran.code, ran.out) == (2, "")
     assert all(part in ran.err for part in said)
+
+
+def test_of_the_fastest_nothing_less_is_just_enough(run: Run) -> None:
+    ran = run("inverse", str(ROOT / "examples" / "fastest_within_budget.yaml"))
+    assert ran.code == 2
+    assert "slo.e2e.mean" in ran.err
+    assert "objective: cheapest" in ran.err

@@ -8,10 +8,14 @@ import optimizer.report
 import optimizer.solve
 from optimizer.errors import VerificationError
 from optimizer.outcome import Outcome, Status
+from optimizer.search.integer_program import SolveResult, SolveStatus
+from optimizer.search.solver_process import SolverProcess
 from tests.cli.conftest import Ran
 
 Run = Callable[..., Ran]
 SpecFile = Callable[..., Path]
+
+ROOT = Path(__file__).parents[2]
 
 
 def without_timing(text: str) -> dict[str, object]:
@@ -69,7 +73,7 @@ def test_a_window_below_the_longest_request_ends_with_3_and_the_floor(run: Run, 
     answer = json.loads(ran.out)
     assert answer["floor"]["requirement"] == "workload.offline.window"
     assert answer["floor"]["least"] > answer["floor"]["limit"] == 0.3
-    assert answer["floor"]["explanation"].startswith("the longest request alone takes")
+    assert answer["floor"]["explanation"].startswith("on however many replicas, the job takes")
     assert answer["objective"]["metric"] == "usd"
     report = run("solve", str(path))
     assert (report.code, "workload.offline.window above" in report.out) == (3, True)
@@ -89,7 +93,7 @@ def test_the_inverse_of_a_job_is_refused(run: Run) -> None:
     ("key", "least"),
     [
         ("inventory: {providers: [lambda], max_accelerators: 1}", "inventory.max_accelerators: "),
-        ("budget: {usd_per_hour: $3/h}", "a budget of $"),
+        ("budget: {usd_per_hour: $3/h}", "budget.usd_per_hour: $"),
         ("budget: {usd_per_million_output_tokens: $0.01/M tokens}", "usd_per_million_output_tokens: $"),
     ],
 )
@@ -314,3 +318,28 @@ def test_a_budget_that_buys_nothing_is_infeasible(run: Run, spec_file: SpecFile)
         "metric": "e2e_mean_s", "value": None, "bound": None, "analytic_bound": None, "verified_by": "none"
     }  # fmt: skip
     assert answer["floor"]["requirement"] == "budget.usd_per_hour"
+
+
+def test_a_job_has_no_latency_to_move(run: Run) -> None:
+    ran = run("solve", str(ROOT / "examples" / "offline_batch.yaml"), "--frontier-of", "slo.ttft.p99")
+    assert ran.code == 2
+    assert "workload.offline: a job has no latency" in ran.err
+
+
+def test_a_risk_that_nobody_can_take_is_refused(run: Run, tmp_path: Path) -> None:
+    spec = (ROOT / "examples" / "chat_70b.yaml").read_text(encoding="utf-8")
+    (tmp_path / "spec.yaml").write_text(f"{spec}risk: 1e-17 %\n", encoding="utf-8")
+    ran = run("solve", str(tmp_path / "spec.yaml"))
+    assert ran.code == 2
+    assert "risk" in ran.err
+
+
+def test_a_solver_that_found_nothing_in_its_time_ends_with_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = SolveResult(SolveStatus.UNKNOWN, None, None, ())
+    monkeypatch.setattr(SolverProcess, "solve", lambda _self, _program: stopped)
+    ran = run("solve", str(ROOT / "examples" / "code_8b.yaml"), "--json")
+    assert ran.code == 4
+    answer = json.loads(ran.out)
+    assert (answer["status"], answer["proved"]) == ("feasible", False)
+    assert answer["objective"]["bound"] is None
+    assert answer["design"] is not None

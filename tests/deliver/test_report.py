@@ -210,7 +210,7 @@ def test_a_refusal_names_wall_floor_and_remedies(refusal: str) -> None:
 @pytest.mark.parametrize(
     ("requirement", "limit", "least", "remedy"),
     [
-        ("budget.usd_per_month", 2.74, 5.98, "a budget of $5.98/h or more"),
+        ("budget.usd_per_month", 2000.0, 4365.4, "budget.usd_per_month: $4,365.40/month or more, now $2,000.00/month"),
         ("inventory.max_accelerators", 8.0, 16.0, "inventory.max_accelerators: 16 or more, now 8"),
         ("memory_bytes_per_accelerator", 85.9e9, 154.2e9, "a part with 154 GB of memory"),
     ],

@@ -18,8 +18,8 @@ from optimizer.topology.layouts import Illegal
 from optimizer.topology.machines import machine_of
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
-from requirements_specs.serving import ServingSpec
-from requirements_specs.workload import Workload
+from requirements_specs.serving import Inventory, Objective, ServingSpec
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, Workload
 
 # Offered and measured, offered and estimated, measured and not offered, without bf16.
 PARTS = ("a100-sxm-80gb", "h100-sxm-80gb", "h200-sxm-141gb", "l40s-48gb", "l4-24gb", "gb300-288gb", "t4-16gb")
@@ -187,3 +187,22 @@ def test_without_a_design_there_is_no_hardware(snapshot: Snapshot, found: Answer
     outcome = outcome_of(impossible, answer(impossible, snapshot), snapshot, date(2026, 11, 24))
     assert outcome.minimum_hardware is None
     assert with_inverse(outcome, replace(found), inverse) is outcome
+
+
+def test_where_the_most_requests_are_sought_other_parts_must_carry_as_many(snapshot: Snapshot) -> None:
+    """What is stated is no rate at all; the parts are held against the rate that the design carries."""
+    capped = Inventory(accelerators=("h100-sxm-80gb",), max_accelerators=2)
+    free = SPEC.workload.model_copy(update={"request_rate_per_s": LEAST_REQUEST_RATE_PER_S})
+    most = SPEC.model_copy(update={"objective": Objective.MOST_REQUESTS, "inventory": capped, "workload": free})
+    best = answer(most, snapshot)
+    assert isinstance(best, Answer)
+    stated = SPEC.workload.model_copy(update={"request_rate_per_s": best.problem.demand.rate_per_s})
+    same = answer(SPEC.model_copy(update={"inventory": capped, "workload": stated}), snapshot)
+    assert isinstance(same, Answer)
+    assert same.design.accelerators == best.design.accelerators
+
+    def rented(found: Answer, spec: ServingSpec) -> dict[str, int | None]:
+        rivals = invert(spec, found, snapshot).rivals
+        return {rival.part.id: rival.rental and rival.rental.column.accelerators for rival in rivals}
+
+    assert rented(best, most) == rented(same, SPEC.model_copy(update={"inventory": capped, "workload": stated}))

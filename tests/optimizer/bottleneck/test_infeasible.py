@@ -14,7 +14,7 @@ from optimizer.question import Nothing, Problem, pose
 from optimizer.report import outcome_of
 from optimizer.solve import answer
 from optimizer.traffic.workload_bins import constant_lengths
-from requirements_specs.requirement import LatencyLimit, Metric, Statistic
+from requirements_specs.requirement import BudgetMetric, LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Budget, ServingSpec
 from tests.optimizer.traffic.linear_steps import linear_steps
 
@@ -149,6 +149,32 @@ def test_a_budget_below_the_cheapest_design_names_dollars_and_the_least_cost(
     just = answer(spec_of(rate=200.0, budget=Budget(usd_per_hour=least / 1e6)), snapshot)
     assert isinstance(just, Answer)
     assert just.design == free.design
+
+
+@pytest.mark.parametrize(
+    ("metric", "of_an_hour"),
+    [
+        (BudgetMetric.USD_PER_MONTH, 730.0),
+        (BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS, 1e6 / (200.0 * 3600.0 * 200.0)),
+    ],
+)
+def test_the_floor_is_of_the_budget_that_is_exceeded_and_in_its_unit(
+    snapshot: Snapshot, spec_of: SpecOf, metric: BudgetMetric, of_an_hour: float
+) -> None:
+    free = answer(spec_of(rate=200.0), snapshot)
+    assert isinstance(free, Answer)
+    least = of_an_hour * free.design.usd_micro_per_hour / 1e6
+
+    def within(limit: float) -> ServingSpec:
+        return spec_of(rate=200.0, budget=Budget(**{"usd_per_hour": 1e6, metric.value: limit}))
+
+    spec = within(0.9 * least)
+    outcome = outcome_of(spec, refused(spec, snapshot), snapshot, date(2026, 11, 24))
+    assert outcome.floor is not None
+    assert outcome.floor.requirement == f"budget.{metric}"
+    assert outcome.floor.limit == pytest.approx(0.9 * least)
+    assert outcome.floor.least == pytest.approx(least)
+    assert isinstance(answer(within(1.001 * least), snapshot), Answer)
 
 
 def test_an_accelerator_cap_below_the_cheapest_design(snapshot: Snapshot, spec_of: SpecOf) -> None:

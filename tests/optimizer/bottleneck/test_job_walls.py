@@ -118,3 +118,19 @@ def test_interruptions_before_any_progress_leave_no_design(spec_of: GetSpec, sna
     assert isinstance(found, NoAnswer)
     assert found.impossible is None
     assert found.uncapped is None
+
+
+def test_the_floor_of_a_window_is_where_the_search_begins_to_answer(snapshot: Snapshot, spec_of: GetSpec) -> None:
+    """Just above the floor some number of replicas ends in time, at the floor none does."""
+    asked = spec_of()
+    problem = pose(job(asked, 5, 0.5), snapshot)
+    assert isinstance(problem, Problem)
+    assert problem.job is not None
+    found = impossible_job(problem.space, problem.physics, problem.question, problem.job)
+    assert found is not None
+    assert found.requirement == WINDOW
+    assert isinstance(answer(job(asked, 5, 1.01 * found.least), snapshot), Answer)
+    still = answer(job(asked, 5, 0.99 * found.least), snapshot)
+    assert isinstance(still, NoAnswer)
+    assert still.impossible is not None
+    assert still.impossible.least == pytest.approx(found.least)

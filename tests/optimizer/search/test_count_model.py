@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from optimizer.errors import SolverError
+from optimizer.errors import SolverError, VerificationError
 from optimizer.search.columns import Column, JobCost
-from optimizer.search.count_model import CountSolution, solve_counts
+from optimizer.search.count_model import CountSolution, agreed, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import IntegerProgram, SolveResult, SolveStatus, Term
 from optimizer.search.solver_process import SolverProcess, decode_program, decode_result, encode_program, encode_result
@@ -205,3 +205,23 @@ def test_programs_and_results_survive_the_pipe() -> None:
     result = SolveResult(SolveStatus.OPTIMAL, 2**53 + 1, 2**53, (1, 2**53 + 1))
     assert decode_result(encode_result(result)) == result
     assert "\n" not in encode_program(program)
+
+
+def test_a_solver_that_was_stopped_leaves_the_best_known_unproved(space_of: GetSpace) -> None:
+    space = space_of(PRICES)
+    columns = [column(4, 1), column(0, 3)]
+    nothing = agreed(columns, SolveResult(SolveStatus.UNKNOWN, None, None, ()))
+    assert (nothing.column, nothing.instances, nothing.proved) == (0, {4: 1}, False)
+    found = solved(space, columns)
+    assert agreed(columns, found) is found
+    unproved = replace(found, column=1, cost=replace(found.cost, bound=0))
+    assert agreed(columns, unproved).column == 0
+    assert not agreed(columns, unproved).proved
+
+
+def test_a_proof_against_the_list_is_a_bug(space_of: GetSpace) -> None:
+    columns = [column(4, 1), column(0, 3)]
+    with pytest.raises(VerificationError, match="disagree"):
+        agreed(columns, replace(solved(space_of(PRICES), columns), column=1))
+    with pytest.raises(VerificationError, match="no design"):
+        agreed(columns, SolveResult(SolveStatus.INFEASIBLE, None, None, ()))

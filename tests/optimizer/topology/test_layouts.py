@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -22,6 +23,7 @@ from optimizer.topology.layouts import (
     machine_refusal,
     model_refusal,
     pinned_out,
+    tensor_groups,
 )
 from optimizer.topology.machines import Machine
 from requirements_specs.serving import Formats, IntegerChoice, Layout
@@ -315,3 +317,23 @@ def test_every_row_is_legal_or_counted(
         ):
             walked += 128
     assert legal == walked
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "domain", "tp", "groups"),
+    [(12, 6, 4, 2), (12, 6, 2, 6), (12, 12, 4, 3), (8, 8, 4, 2), (10, 4, 4, 2), (10, 4, 2, 5), (8, 4, 1, 8)],
+)
+def test_no_tensor_parallel_group_crosses_a_domain(
+    machine: GetMachine, accelerators: int, domain: int, tp: int, groups: int
+) -> None:
+    board = replace(machine("hgx"), accelerators=accelerators, scale_up_domain=domain)
+    assert tensor_groups(board, tp) == groups
+
+
+def test_stages_that_find_no_whole_domain_are_refused(machine: GetMachine) -> None:
+    board = replace(machine("hgx"), accelerators=12, scale_up_domain=6)
+    assert machine_refusal(board, layout(tp=4, pp=2)) is None
+    three = replace(machine("hgx"), accelerators=9, scale_up_domain=3)
+    assert machine_refusal(three, layout(tp=2, pp=4)) is Illegal.LEAVES_DOMAIN
+    # over two instances the groups must fill each
+    assert machine_refusal(board, layout(tp=8, pp=3)) is not None
