@@ -26,13 +26,14 @@ def fetch_config(name: str) -> Path:
     Raises HubError: the extra is not installed, the hub cannot be reached, or it has no such public file.
     """
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache
         from huggingface_hub.errors import (
             EntryNotFoundError,
             GatedRepoError,
             HfHubHTTPError,
             HFValidationError,
             LocalEntryNotFoundError,
+            RemoteEntryNotFoundError,
             RepositoryNotFoundError,
         )
     except ImportError:
@@ -54,10 +55,12 @@ def fetch_config(name: str) -> Path:
         raise HubError(f"{name} has no {CONFIG_NAME} on the Hugging Face hub") from None
     except (HfHubHTTPError, OSError) as error:
         raise HubError(f"{name}: the Hugging Face hub answered with an error: {error}; {_INSTEAD}") from None
-    try:
-        hf_hub_download(name, MODELOPT_NAME)  # beside the config, where the reader looks for it
-    except (HfHubHTTPError, OSError):  # a local miss, too: nobody has asked the hub for this file yet
-        raise HubError(f"{name}: whether it has a {MODELOPT_NAME} is not known; {_INSTEAD}") from None
-    except EntryNotFoundError:
-        pass  # most have none
+    # the cache knows which files a model has and which it has not, so that one fetched before is read offline
+    if try_to_load_from_cache(name, MODELOPT_NAME) is None:
+        try:
+            hf_hub_download(name, MODELOPT_NAME)  # beside the config, where the reader looks for it
+        except RemoteEntryNotFoundError:  # before its base, HfHubHTTPError
+            pass  # most have none
+        except (HfHubHTTPError, OSError):  # the hub cannot be asked
+            raise HubError(f"{name}: whether it has a {MODELOPT_NAME} is not known; {_INSTEAD}") from None
     return path

@@ -12,14 +12,14 @@ from catalog.huggingface.hub import HubError, fetch_config, is_hub_id
 from tests.catalog.huggingface.conftest import CONFIGS
 
 Download = Callable[[str, str], str]
-Install = Callable[[Download], ModuleType]
+Install = Callable[..., ModuleType]
 
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put a client in place whose one function downloads a file of a repository."""
+    """Put a client in place that downloads a file of a repository, and finds `cached` in its cache for any other."""
 
-    def put(download: Download) -> ModuleType:
+    def put(download: Download, cached: object = None) -> ModuleType:
         client, errors = ModuleType("huggingface_hub"), ModuleType("huggingface_hub.errors")
 
         class HfHubHTTPError(OSError): ...
@@ -30,6 +30,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
         class EntryNotFoundError(Exception): ...
 
+        class RemoteEntryNotFoundError(HfHubHTTPError, EntryNotFoundError): ...
+
         class LocalEntryNotFoundError(FileNotFoundError, EntryNotFoundError): ...
 
         class HFValidationError(ValueError): ...
@@ -39,11 +41,13 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
             RepositoryNotFoundError,
             GatedRepoError,
             EntryNotFoundError,
+            RemoteEntryNotFoundError,
             LocalEntryNotFoundError,
             HFValidationError,
         ):
             setattr(errors, error.__name__, error)
         client.hf_hub_download = download  # type: ignore[attr-defined]
+        client.try_to_load_from_cache = lambda *_: cached  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "huggingface_hub", client)
         monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
         return errors
@@ -73,7 +77,7 @@ def test_a_config_is_fetched_with_the_file_that_may_stand_beside_it(install: Ins
     def download(name: str, file: str) -> str:
         asked.append((name, file))
         if file != "config.json":
-            raise errors.EntryNotFoundError
+            raise errors.RemoteEntryNotFoundError
         return shutil.copy(CONFIGS / "qwen3_8b.json", tmp_path / file)
 
     errors = install(download)
@@ -88,7 +92,7 @@ def test_a_config_is_fetched_with_the_file_that_may_stand_beside_it(install: Ins
         ("HFValidationError", "nor a public model"),
         ("GatedRepoError", "hf auth login"),
         ("LocalEntryNotFoundError", "cannot be reached"),
-        ("EntryNotFoundError", "has no config.json"),
+        ("RemoteEntryNotFoundError", "has no config.json"),
         ("HfHubHTTPError", "answered with an error"),
     ],
 )
@@ -112,3 +116,23 @@ def test_a_format_that_nobody_could_ask_for_is_not_guessed(install: Install, rai
     errors = install(download)
     with pytest.raises(HubError, match=r"hf_quant_config\.json is not known"):
         fetch_config("Qwen/Qwen3-8B")
+
+
+def test_what_the_cache_knows_of_a_model_is_not_asked_again(install: Install) -> None:
+    def download(_: str, file: str) -> str:
+        assert file == "config.json", "offline, the hub cannot be asked"
+        return file
+
+    for known in ("hf_quant_config.json", object()):  # the file, or the mark that there is none
+        install(download, cached=known)
+        assert fetch_config("Qwen/Qwen3-8B") == Path("config.json")
+
+
+def test_the_stand_in_has_the_errors_of_the_client(install: Install) -> None:
+    real = pytest.importorskip("huggingface_hub.errors", reason="the client is an extra")
+    errors = install(lambda *_: "")
+    for name, error in vars(errors).items():
+        if isinstance(error, type):
+            bases = [base.__name__ for base in getattr(real, name).__mro__]
+            ours = [base.__name__ for base in error.__mro__]
+            assert [base for base in bases if base in ours] == ours
