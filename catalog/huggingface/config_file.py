@@ -1,6 +1,7 @@
 """A JSON file of a model repository as one mapping, or what is wrong with it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from catalog.errors import FileError
@@ -18,8 +19,9 @@ def read_config_file(path: Path) -> UserFile:
 
     Raises FileError: it cannot be opened, is over 1 MB, is not UTF-8 or not one JSON object, or holds a key twice.
     """
-    if path.is_dir():
-        path = path / CONFIG_NAME
+    with suppress(OSError):  # a path that is too long, say; opening it names the reason
+        if path.is_dir():
+            path = path / CONFIG_NAME
     source = read_user_text(path, f"a model's {CONFIG_NAME}, or a folder that holds one")
     values = _parsed(source)
     if not isinstance(values, dict):

@@ -149,7 +149,7 @@ def test_what_is_no_config_is_refused(snapshot: Snapshot, tmp_path: Path, conten
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["missing.json", "a\0b.json", "."])
+@pytest.mark.parametrize("name", ["missing.json", "a\0b.json", ".", "a" * 300])
 def test_a_path_without_a_config_is_refused(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
     with pytest.raises(FileError, match="cannot be read") as error:
         read_model(tmp_path / name, "own", snapshot.formats)
