@@ -11,13 +11,15 @@ from catalog.user_file import UserFile, UserText, read_user_text
 
 _DEEPEST = 10
 _MOST_VALUES = 20_000
+# a number of more digits cannot be printed, and no text is that long
+_LONGEST_VALUE = 1000
 
 
 def read_part_file(path: Path) -> UserFile:
     """Return the mapping in `path`.
 
     Raises CatalogError: it cannot be opened, is no YAML mapping of at most 1 MB, is nested deeper than 10, holds over
-    20,000 values, an alias, or a key twice.
+    20,000 values, a value of over 1,000 characters, an alias, a tag, or a key twice.
     """
     source = read_user_text(path, "a YAML file of parts")
     try:
@@ -29,6 +31,8 @@ def read_part_file(path: Path) -> UserFile:
         raise FileError(
             where, "", f"not valid YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"
         ) from None
+    except ValueError:  # `0b_` has the form of a number and is none
+        raise FileError(str(path), "", "a number in it cannot be read") from None
     if not values:
         raise FileError(str(path), "", "no part is described", allowed="name: {memory: 96 GB, …}")
     return UserFile(source, values)
@@ -40,6 +44,12 @@ def _judge(source: UserText) -> None:
         where = f"{source.path}:{event.start_mark.line + 1}" if event.start_mark else str(source.path)
         if isinstance(event, events.AliasEvent):
             raise FileError(where, "", "a YAML alias", read=f"*{event.anchor}", allowed="the value, written out")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise FileError(where, "", "a YAML tag", read=tag, allowed="the value without it")
+        if isinstance(event, events.ScalarEvent) and len(event.value) > _LONGEST_VALUE:
+            read = f"{event.value[:20]}…"
+            raise FileError(where, "", "a value is too long", read=read, allowed=f"{_LONGEST_VALUE:,} characters")
         if isinstance(event, events.CollectionStartEvent):
             depth += 1
         elif isinstance(event, events.CollectionEndEvent):

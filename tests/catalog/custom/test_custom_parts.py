@@ -151,11 +151,19 @@ def test_a_bad_part_is_named_with_what_is_allowed(read: Read, old: str, new: str
         ("a: &x {}\nb: *x", "parts.yaml:2: a YAML alias"),
         ("a: " + "[" * 50, "too much for a file of parts"),
         ("a: [" + "1, " * 30_000 + "1]", "too much for a file of parts"),
-        ("a: !!python/name:os.system ''", "not valid YAML"),
+        ("a: !!python/name:os.system ''", "parts.yaml:1: a YAML tag"),
+        ("a:\n  b: !!int abc", "parts.yaml:2: a YAML tag"),
+        ("a: !!bool maybe", "a YAML tag"),
+        ("a: !!timestamp foo", "a YAML tag"),
+        ("a: !own {b: 1}", "a YAML tag"),
+        ("a: !own [1]", "a YAML tag"),
+        ("a: " + "9" * 5000, "a value is too long"),
+        ("a: {pcie: 0x" + "f" * 5000 + "}", "a value is too long"),
+        ("a: 0b_", "a number in it cannot be read"),
         ("? [a]\n: 1", "is not a word"),
         ("a: {offers: []}", "a.peak: this key is missing"),
     ],
-    ids=range(11),
+    ids=range(19),
 )
 def test_what_is_no_file_of_parts_is_refused(read: Read, text: str, said: str) -> None:
     with pytest.raises(CatalogError) as error:
@@ -181,6 +189,27 @@ def test_any_value_of_any_key_is_read_or_refused(
     with suppress(CatalogError):  # whatever else is raised is a bug
         custom = read_custom_parts(path, "parts.yaml", snapshot)
         assert set(custom.parts) == {offer.accelerator for offer in custom.offers.values()}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["gen5", "96 GB", "900 TFLOP/s", "8", "2026-11-01", "acme-x1"]),
+    st.sampled_from(["", "!!int ", "!!bool ", "!!float ", "!!timestamp ", "!!binary ", "!!set ", "!own ", "! "]),
+    st.one_of(
+        st.from_regex(r"[-+0-9xobaef_:.]{1,12}", fullmatch=True),
+        st.integers(1, 6000).map(lambda digits: "9" * digits),
+        st.integers(1, 6000).map(lambda digits: "0x" + "f" * digits),
+    ),
+)
+def test_any_spelling_of_a_value_is_read_or_refused(
+    snapshot: Snapshot, tmp_path: Path, old: str, tag: str, written: str
+) -> None:
+    path = tmp_path / "parts.yaml"
+    path.write_text(PART.replace(old, f"{tag}{written}", 1), encoding="utf-8")
+    with suppress(CatalogError):  # whatever else is raised is a bug
+        custom = read_custom_parts(path, "parts.yaml", snapshot)
+        assert tag == ""
+        assert custom.parts
 
 
 def test_a_file_that_is_not_there(snapshot: Snapshot, tmp_path: Path) -> None:
