@@ -68,8 +68,8 @@ def engine_of(engines: Mapping[str, Engine], name: str, version: str) -> Engine:
 
 
 def version_number(text: str) -> tuple[int, ...]:
-    """Leading numbers of a version: (0, 5, 3) for "0.5.3.post1", (1, 0) for "1.0.0rc3", () if there is none."""
-    leading = re.match(r"\s*v?(\d+(?:\.\d+)*)", text)
+    """Leading numbers of a version: (0, 5, 3) for "0.5.3.post1", (1,) for "1.0.0rc3", () if there is none."""
+    leading = re.match(r"\s*v?(\d{1,9}(?:\.\d{1,9})*)", text)
     numbers = [] if leading is None else [int(part) for part in leading.group(1).split(".")]
     while numbers and numbers[-1] == 0 and len(numbers) > 1:
         numbers.pop()

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 import catalog
-from catalog.engines import engine_of, read_authored
+from catalog.engines import engine_of, read_authored, version_number
 
 DATA = Path(catalog.__file__).parent / "data"
 
@@ -64,6 +64,7 @@ def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
         ("trtllm", "1.2-1.3 (perf-overview in developer-guide)", "trtllm"),
         ("sglang", "0.4", "sglang"),
         ("sglang", "nightly", "sglang"),
+        ("vllm", "9" * 5000, "vllm"),
     ],
 )
 def test_a_version_belongs_to_the_era_that_had_begun(name: str, version: str, era: str) -> None:
@@ -73,3 +74,19 @@ def test_a_version_belongs_to_the_era_that_had_begun(name: str, version: str, er
 def test_an_unknown_engine_is_not_guessed() -> None:
     with pytest.raises(KeyError):
         engine_of(read_authored(DATA), "vlm", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0.5.3.post1", (0, 5, 3)),
+        ("1.0.0rc3", (1,)),
+        (" v0.12.0", (0, 12)),
+        ("0.0", (0,)),
+        ("nightly", ()),
+        ("", ()),
+        ("9" * 5000, (999_999_999,)),
+    ],
+)
+def test_the_number_of_a_version(text: str, number: tuple[int, ...]) -> None:
+    assert version_number(text) == number
