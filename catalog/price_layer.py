@@ -4,9 +4,11 @@ The snapshot never changes: a specification that wants the fresh prices names th
 """
 
 import csv
+import errno
 import io
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -81,11 +83,15 @@ def price_file(layer: PriceLayer, day: date, source: str) -> bytes:
 
 def write(path: Path, data: bytes) -> str:
     """Write `data` whole or not at all and return its SHA-256; raises CatalogError where it cannot be written."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.parent / f"{path.name}.{os.getpid()}.partial"
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise CatalogError(f"{path}: cannot be written: {error.strerror}") from None
     return sha256(data).hexdigest()

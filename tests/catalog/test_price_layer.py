@@ -1,5 +1,6 @@
 from datetime import date
 from decimal import Decimal
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
 
@@ -106,3 +107,22 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
     with pytest.raises(CatalogError, match="cannot be written"):
         write(path / "below a file.csv", b"x")
+
+
+@pytest.mark.parametrize("name", [".", "folder", ".."])
+def test_a_folder_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "folder" / "folder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "folder")
+    with pytest.raises(CatalogError, match="cannot be written: Is a directory"):
+        write(Path(name), b"x")
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "folder"]
+
+
+def test_what_was_written_in_part_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(CatalogError, match="No space left on device"):
+        write(tmp_path / "prices.csv", b"x")
+    assert not list(tmp_path.iterdir())
