@@ -10,8 +10,9 @@ from catalog.fields import Fields
 DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "bf16"}
 CAST = "float32"
 FP8_BLOCK = [128, 128]
-# weights to a scale; -1 and null are a scale per output channel, which is fewer
-INT4_GROUPS = (128, -1, None)
+# weights to a scale; -1 and null are a scale per output channel or fewer
+CHANNELS = (-1, None)
+INT4_GROUPS = (128, *CHANNELS)
 NVFP4_GROUPS = (16,)
 _BITS = 64
 
@@ -71,7 +72,7 @@ def _int4(scheme: Fields) -> str:
 def _refuse_other_groups(scheme: Fields, sizes: tuple[int | None, ...]) -> None:
     if scheme.value("group_size") not in sizes:
         allowed = " or ".join("null" if size is None else f"{size}" for size in sizes)
-        raise scheme.error("group_size", "scales of other groups cannot be counted", allowed=allowed, fix=f"{sizes[0]}")
+        raise scheme.error("group_size", "scales of other groups cannot be counted", allowed=allowed)
 
 
 def _modelopt(scheme: Fields) -> str:
@@ -91,8 +92,11 @@ def _compressed_tensors(scheme: Fields) -> str:
     activations = group.section("input_activations")
     found = (_kind(weights), None if activations is None else _kind(activations))
     if found == ("float8", "float8"):
+        if "block_structure" not in weights:
+            _refuse_other_groups(weights, CHANNELS)
         return _fp8(weights, "block_structure")
     if found == ("int8", "int8"):
+        _refuse_other_groups(weights, CHANNELS)
         return "int8"
     if found == ("int4", None):
         _refuse_other_groups(weights, INT4_GROUPS)

@@ -40,6 +40,8 @@ FLOAT4 = {"type": "float", "num_bits": 4, "group_size": 16}
         (compressed(FLOAT8, FLOAT8), "fp8"),
         (compressed(FLOAT8 | {"block_structure": [128, 128]}, FLOAT8), "fp8_block"),
         (compressed(INT8, INT8), "int8"),
+        (compressed(INT8 | {"group_size": -1}, INT8), "int8"),
+        (compressed(FLOAT8 | {"group_size": None}, FLOAT8), "fp8"),
         (compressed(INT4), "int4"),
         (compressed(FLOAT4, FLOAT4), "nvfp4"),
     ],
@@ -68,12 +70,20 @@ def test_a_quantized_checkpoint_has_its_own_format(
         (compressed(FLOAT8 | {"type": "complex"}, FLOAT8), "weights.type: not a value"),
         (compressed(FLOAT8 | {"block_structure": [64, 64]}, FLOAT8), "weights.block_structure: other blocks"),
         (compressed(FLOAT4 | {"group_size": 32}, FLOAT4), "weights.group_size: scales of other groups"),
+        (compressed(FLOAT8 | {"group_size": 32}, FLOAT8), "weights.group_size: scales of other groups"),  # MXFP8
+        (compressed(INT8 | {"group_size": 128}, INT8), "weights.group_size: scales of other groups"),
     ],
 )
 def test_a_scheme_that_no_format_describes_is_refused(read: Read, scheme: dict[str, Any], said: str) -> None:
     with pytest.raises(FileError) as error:
         read("llama_3_1_8b", quantization_config=scheme)
     assert said in str(error.value)
+
+
+def test_other_groups_than_the_checkpoint_has_are_no_remedy(read: Read) -> None:
+    with pytest.raises(FileError) as error:
+        read("llama_3_1_8b", quantization_config=compressed(INT8 | {"group_size": 128}, INT8))
+    assert (error.value.allowed, error.value.fix) == ("-1 or null", None)
 
 
 def test_types_of_weights_that_are_not_quantized(read: Read) -> None:
