@@ -110,8 +110,9 @@ class Fields:
         raise self.error(key, "not a value that is known here", allowed=listed, fix=next(iter(near), None))
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Return the printable text under `key`, `default` where there is none."""
-        value = self._values.get(key, default)
+        """Return the printable text under `key`, `default` where there is nothing or null."""
+        value = self._values.get(key)
+        value = default if value is None else value
         if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST_TEXT:
             what = "this key is missing" if value is None else "not a text"
             raise self.error(key, what, allowed=f"1 to {_LONGEST_TEXT} printable characters")

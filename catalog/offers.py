@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from catalog.parts import Frozen, LinkKind
 
+OWNED = "owned"
+"""The provider of owned machines: of no other offer. Specifications, which know no catalog, name it alike."""
+
 
 class Tier(StrEnum):
     """How the instance is bought."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from catalog.authoring.offers import MICRO_DOLLARS
 from catalog.fields import Fields
-from catalog.offers import Offer, PriceKind, Tier
+from catalog.offers import OWNED, Offer, PriceKind, Tier
 from catalog.parts import Accelerator, LinkKind
 
 OFFER_KEYS = (
@@ -27,6 +27,8 @@ def custom_offers(fields: Fields, part: Accelerator, source: str) -> Iterator[Of
     for offer in fields.sections("offers"):
         offer.only(OFFER_KEYS)
         provider, instance, region = (_name(offer, key) for key in ("provider", "instance", "region"))
+        if provider.lower() == OWNED:
+            raise offer.error("provider", "the name of machines under inventory.owned", allowed="another name")
         tier = Tier(offer.name("tier", tuple(Tier))) if "tier" in offer else Tier.ON_DEMAND
         accelerators = offer.count("accelerators", _MOST_ACCELERATORS)
         domain = offer.count("scale_up_domain", _MOST_ACCELERATORS)

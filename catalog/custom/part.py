@@ -32,6 +32,8 @@ def custom_part(name: str, fields: Fields, links: Mapping[str, Any], snapshot: S
     if peak is None:
         raise fields.error("peak", "this key is missing", allowed="{bf16: 900 TFLOP/s, …}, dense")
     peak.only(tuple(Precision))
+    if Precision.BF16 not in peak:  # attention needs it, whatever the format of the weights
+        raise peak.error(Precision.BF16, "this key is missing", allowed="the dense rate, as 900 TFLOP/s")
     die = _measured_die(fields, snapshot)
     return Accelerator(
         id=name,

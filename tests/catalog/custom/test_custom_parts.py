@@ -125,6 +125,10 @@ def test_another_content_is_another_version(read: Read) -> None:
         ("scale_up_domain: 8", "scale_up_domain: 16", ["scale-up domain 16 of 8"]),
         ("tier: spot", "tier: spott", ["offers[1].tier", "did you mean: spot"]),
         ("region: lab", "region: my lab", ["offers[0].region: not a name"]),
+        ("provider: acme", "provider: owned", ["offers[0].provider: the name of machines under inventory.owned"]),
+        ("provider: acme", "provider: Owned", ["offers[0].provider: the name of machines under inventory.owned"]),
+        ("peak: {bf16: 900 TFLOP/s, fp8: 1800 TFLOP/s}", "peak: {fp16: 900 TFLOP/s}",
+         ["parts.yaml: acme-x1.peak.bf16: this key is missing", "allowed: the dense rate, as 900 TFLOP/s"]),
         ("x1.1, region: lab", "x1.8, tier: on_demand, region: lab", ["key 'tier' is written twice"]),
         ("x1.1, region: lab, accelerators: 1, scale_up_domain: 1, tier: spot", "x1.8, region: lab, accelerators: 1, "
          "scale_up_domain: 1", ["acme/x1.8/lab/on_demand is offered twice"]),
@@ -138,6 +142,11 @@ def test_a_bad_part_is_named_with_what_is_allowed(read: Read, old: str, new: str
     assert "parts.yaml" in message
     for part in said:
         assert part in message, message
+
+
+def test_a_key_without_a_value_is_as_good_as_none(read: Read) -> None:
+    part = read("pcie: gen5", "pcie: gen5\n  notes:\n  vendor:\n  like:\n  tdp:").parts["acme-x1"]
+    assert (part.notes, part.vendor, part.kernel_table, part.tdp_watts) == ("given by the user", "custom", None, None)
 
 
 @pytest.mark.parametrize(
