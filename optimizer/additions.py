@@ -94,9 +94,9 @@ class Additions:
 
         try:
             read = read_custom_parts(self._beside / written, written, self.snapshot)
+            self.snapshot = _with_parts(self.snapshot, read)
         except CatalogError as error:
             raise _problem(error) from None
-        self.snapshot = _with_parts(self.snapshot, read)
         origin = f"read from {written} ({read.version})"
         brought = (Brought(part.id, part.evidence.value, origin) for part in read.parts.values())
         return BroughtParts(tuple(brought), self.names)

@@ -185,3 +185,13 @@ def test_a_bad_part_is_refused_at_its_place(catalog: Snapshot, spec_of: WriteSpe
         read_question(path, catalog)
     assert "spec.yaml:4:34: inventory.custom_accelerators: " in str(error.value)
     assert "seconds to read its DRAM once" in str(error.value)
+
+
+def test_two_parts_of_one_name_are_refused_at_its_place(catalog: Snapshot, spec_of: WriteSpec) -> None:
+    path = spec_of("llama-3.1-8b", "inventory: {custom_accelerators: parts.yaml}\n")
+    twin = PARTS.replace("acme-x1", "acme.x1").replace("lab", "hall")
+    (path.parent / "parts.yaml").write_text(PARTS + twin, encoding="utf-8")
+    with pytest.raises(InvalidSpecError) as error:
+        read_question(path, catalog)
+    assert "spec.yaml:4:34: inventory.custom_accelerators: " in str(error.value)
+    assert "'acme.x1' means both acme-x1 and acme.x1" in str(error.value)
