@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
-from catalog.offers import Offer, PriceKind, Tier
+from catalog.offers import OWNED, Offer, PriceKind, Tier
 from catalog.parts import Accelerator, LinkKind
 from catalog.read import Snapshot
-from requirements_specs.owned import OWNED, OwnedMachines
+from requirements_specs.owned import OwnedMachines
 from requirements_specs.prices import Discount, OfferPrice
 from requirements_specs.quantity import nearest_micro_dollars
 from requirements_specs.serving import Inventory
@@ -44,6 +45,12 @@ def admitted_offers(inventory: Inventory, snapshot: Snapshot) -> tuple[Offer, ..
         if allowed(inventory.accelerators, machines.accelerator)
     )
     return (*rented, *owned)
+
+
+def idle_discounts(inventory: Inventory, admitted: Iterable[Offer]) -> tuple[Discount, ...]:
+    """The discounts that no admitted offer carries: its provider has none, or only spot prices and the user's own."""
+    carried = {offer.provider for offer in admitted if offer.price_kind is PriceKind.DISCOUNT}
+    return tuple(discount for discount in inventory.discounts if discount.provider not in carried)
 
 
 def at_own_price(offer: Offer, price: OfferPrice | None, discount: Discount | None) -> Offer:

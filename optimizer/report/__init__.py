@@ -15,6 +15,7 @@ from optimizer.arithmetic.money import (
     usd_per_month,
 )
 from optimizer.bottleneck.walls import step_shares
+from optimizer.inventory import idle_discounts
 from optimizer.outcome import (
     Assumed,
     Cost,
@@ -94,6 +95,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         prices=_prices(spec, space),
         trace=trace_read(spec.workload.trace),
         warnings=(
+            *_idle_discounts(spec, space),
             *arrival_doubts(spec.workload),
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
@@ -136,8 +138,9 @@ def _job_done(spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapsho
         allowances=job_part.allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
-        warnings=doubts(
-            space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today
+        warnings=(
+            *_idle_discounts(spec, space),
+            *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
     )
 
@@ -164,6 +167,7 @@ def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot) -> Outco
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
         trace=trace_read(spec.workload.trace),
+        warnings=_idle_discounts(spec, space),
     )
 
 
@@ -173,6 +177,14 @@ def _prices(spec: ServingSpec, space: CandidateSpace) -> PriceFileOut | None:
         return None
     admitted = len({price.offer for price in own.prices} & {offer.id for offer in space.offers})
     return PriceFileOut(file=own.file, sha256=own.sha256, offers=len(own.prices), admitted=admitted)
+
+
+def _idle_discounts(spec: ServingSpec, space: CandidateSpace) -> tuple[str, ...]:
+    return tuple(
+        f"the discount of {each.provider} ({each.source}) changes no price: no admitted offer of theirs has an "
+        "on-demand list price"
+        for each in idle_discounts(spec.inventory, space.offers)
+    )
 
 
 def _scope(spec: ServingSpec, space: CandidateSpace) -> Scope:

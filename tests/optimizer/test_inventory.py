@@ -1,26 +1,29 @@
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.offers import Offer, PriceKind, Tier
+from catalog.offers import OWNED, Offer, PriceKind, Tier
 from catalog.parts import LinkKind
 from catalog.read import Snapshot, load
 from optimizer.additions import read_question
 from optimizer.answers import Answer, NoAnswer
-from optimizer.inventory import admitted_offers, at_own_price, owned_offer
+from optimizer.inventory import admitted_offers, at_own_price, idle_discounts, owned_offer
+from optimizer.outcome import Status
 from optimizer.question import Nothing, more_allowed, pose
 from optimizer.report import outcome_of
 from optimizer.solve import answer
+from requirements_specs import owned as owned_provider
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.owned import OwnedMachines
 from requirements_specs.prices import Discount, OfferPrice, PriceFile
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Budget, Inventory, ServingSpec
-from requirements_specs.workload import Workload
+from requirements_specs.workload import Offline, Workload
 
 LAMBDA = "lambda/gpu_8x_h100_sxm5/global/on_demand"
 TODAY = date(2026, 11, 24)
@@ -105,6 +108,52 @@ def test_a_discount_leaves_spot_and_other_providers_alone(snapshot: Snapshot) ->
     }
     on_demand = {o.id for o in snapshot.offers if o.provider == "azure" and o.tier is Tier.ON_DEMAND}
     assert changed == on_demand
+
+
+NO_LIST_PRICE_OF_AZURE = tuple(
+    offer.id for offer in load().offers if offer.provider == "azure" and offer.tier is Tier.ON_DEMAND
+)
+JOB = Workload(
+    request_rate_per_s=1.0,
+    offline=Offline(requests=3600, window_s=3600.0),
+    prompt_tokens=LengthDistribution.constant(512),
+    output_tokens=LengthDistribution.constant(200),
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "status"),
+    [
+        ({"providers": ("lambda",)}, {}, Status.OPTIMAL),
+        ({"tiers": tuple(Tier), "exclude_offers": NO_LIST_PRICE_OF_AZURE}, {}, Status.OPTIMAL),
+        ({"providers": ("lambda",), "max_accelerators": 1}, {"rate": 1e5}, Status.INFEASIBLE),
+        ({"providers": ("lambda",)}, {"workload": JOB, "slo": ()}, Status.OPTIMAL),
+    ],
+    ids=["another provider", "spot alone", "infeasible", "job"],
+)
+def test_a_discount_that_no_admitted_offer_carries_is_warned_of(
+    snapshot: Snapshot, names: dict[str, object], changes: dict[str, Any], status: Status
+) -> None:
+    discounts = tuple(Discount(provider=name, share=0.3, source="chat.yaml:9") for name in ("lambda", "azure"))
+    asked = spec(Inventory.model_validate({**names, "discounts": discounts}), **changes)
+    outcome = outcome_of(asked, answer(asked, snapshot), snapshot, TODAY)
+    assert outcome.status is status
+    assert [each for each in outcome.warnings if "discount" in each] == [
+        "the discount of azure (chat.yaml:9) changes no price: no admitted offer of theirs has an on-demand list price"
+    ]
+
+
+def test_a_price_of_the_user_leaves_a_discount_nothing_to_take_from(snapshot: Snapshot) -> None:
+    discount = Discount(provider="lambda", share=0.3, source="chat.yaml:9")
+    inventory = Inventory(providers=("lambda",), discounts=(discount,))
+    assert idle_discounts(inventory, admitted_offers(inventory, snapshot)) == ()
+    prices = price_file(*(own_price(each.id) for each in snapshot.offers if each.provider == "lambda"))
+    priced = inventory.model_copy(update={"prices": prices})
+    assert idle_discounts(priced, admitted_offers(priced, snapshot)) == (discount,)
+
+
+def test_owned_machines_have_one_provider_in_specifications_and_in_the_catalog() -> None:
+    assert owned_provider.OWNED == OWNED
 
 
 def test_no_offer_of_the_catalog_says_how_many_there_are(snapshot: Snapshot) -> None:
