@@ -24,7 +24,7 @@ _WORDS = {
     "sixteen": 16,
     "thirty-two": 32,
 }
-NUMERAL = r"(?:\d{1,9}|\b(?:" + "|".join(_WORDS) + r"))"
+NUMERAL = r"(?:\d{1,3}(?:,\d{3})+|\d{1,9}|\b(?:" + "|".join(_WORDS) + r"))"
 """A whole number in digits or as a word; what stands before it may be glued to it."""
 COUNT = rf"(?:{NOTHING_BEFORE}{NUMERAL})"
 """A whole number that nothing is glued to from before."""
@@ -42,4 +42,4 @@ def prefixed(text: str) -> str:
 
 def count(text: str) -> int:
     """Return the integer that a `COUNT` says."""
-    return _WORDS[text] if text in _WORDS else int(text)
+    return _WORDS[text] if text in _WORDS else int(text.replace(",", ""))

@@ -15,17 +15,17 @@ LEAST_COVERAGE = 0.6
 _WORD = re.compile(r"[\w$%][\w$%.'-]*")
 _BULLET = re.compile(r"(?:^|\s)(\d)[.)](?=\s)")
 _FILLER_TEXT = """
-a able about according across actually all allow also am an and any anyone are around as at back based be because
-been before being best better beyond both but by can could determine did do does done each either else enough
-exceeding expect expected find for from full get gets getting give given got had has have having hello help here hi
-how i i'd i'm i've if in into is it it's its just keep kind know least let like lot lots make makes many max maximum
-may maybe me meet meeting meets might min minimal minimum more most much must my myself need needed needs no now of
-off ok on once one only or other our out over own per please possible problem question really recommend recommended
-right run running runs s same say see send sending setting several shall she should simple simply since so some
-something sort still such sufficient sure t take tell than thank thanks that that's the their them then there these
-they thing things think this those through to together too total try under up us use used using version versus via
-vs want wanted wants was way we well were what what's when where whether which while who will with within without
-work working works would yes yet you your
+a able about according across actually all allow also am an and any anyone are around as at back based be because been
+before being best better beyond both but by can can't cannot could determine did do does don't done each either else
+enough exceed exceeding expect expected find for from full get gets getting give given go got had has have having
+hello help here hi how i i'd i'm i've if in into is it it's its just keep kind know least let like lot lots make makes
+many max maximum may maybe me meet meeting meets might min minimal minimum more most much must my myself need needed
+needs no now of off ok on once one only or other our out over own per please possible problem question really
+recommend recommended right run running runs s same say see send sending setting several shall she should simple
+simply since so some something sort still such sufficient sure t take tell than thank thanks that that's the their
+them then there these they thing things think this those through to together too total try under up us use used using
+version versus via vs want wanted wants was way we well were what what's when where whether which while who will with
+within without work working works would yes yet you your
 """
 _SUBJECT_TEXT = """
 accelerator accelerators agent ai answer answers api app application arrivals assistant availability backend batch
@@ -63,7 +63,10 @@ def coverage(reading: Reading) -> tuple[float, tuple[Missed, ...]]:
     content, missed = 0, []
     for match in _WORD.finditer(reading.text):
         word = match[0].rstrip(".'-")
-        understood = any(read[match.start() : match.end()])
+        places = range(match.start(), match.end())
+        understood = any(read[place] for place in places) and not any(
+            reading.text[place].isdigit() and not read[place] for place in places
+        )
         if not understood and (word in _FILLERS or not word or match.start() in bullets):
             continue
         content += 1

@@ -20,6 +20,7 @@ _PATTERNS = tuple(
     for pattern in (
         rf"{_AT_MOST}(?P<nodes>{COUNT}) ?[x*] ?(?P<per_node>{NUMERAL}) ?[x*]? ?(?:{_PART}|{_GPU})(?!\w)",
         rf"{_AT_MOST}(?P<nodes>{COUNT}) ?[x*] ?(?P<per_node>{NUMERAL}) ?[x*]{_MEMORY}(?!\w)",
+        rf"{_AT_MOST}(?P<total>{COUNT}) ?[x*]{_MEMORY}(?: {_GPU})?(?!\w)",
         rf"{_AT_MOST}(?P<nodes>{COUNT}) (?:{_PART} )?{_NODES} (?:of|with|each with) (?P<per_node>{COUNT}) ?[x*]? ?"
         rf"(?:{_PART}{_MEMORY}?|{_GPU})(?: each)?(?!\w)",
         rf"{_AT_MOST}(?P<nodes>{COUNT}) ?[x*]? ?{_PART}{_MEMORY}? {_NODES}(?!\w)",

@@ -8,7 +8,7 @@ from requirements_specs.ask.reading import Reading
 from requirements_specs.requirement import BudgetMetric
 
 _NUMBER = AMOUNT.removeprefix(NOTHING_BEFORE)
-_MONEY = rf"(?:us)?\$ ?(?P<first>{_NUMBER})|(?P<last>{AMOUNT}) ?(?:\$|usd|us dollars?|dollars?|bucks)"
+_MONEY = rf"(?<![a-z])(?:us)?\$ ?(?P<first>{_NUMBER})|(?P<last>{AMOUNT}) ?(?:\$|usd|us dollars?|dollars?|bucks)"
 _TOKENS = (
     r"(?:(?:1 ?)?(?:m|million|mtok)|(?P<thousand>(?:1 ?)?(?:k|thousand)))? ?"
     r"(?P<kind>input |output |generated |prompt |total )?(?:tokens?|toks?|tok)?"
@@ -21,11 +21,13 @@ _PERIODS = {
 }
 _ADVERBS = {"hourly": "h", "daily": "day", "monthly": "month", "yearly": "year", "annually": "year"}
 _PERIOD = "|".join(sorted(_PERIODS, key=len, reverse=True))
-_EACH = r"(?P<each>(?: ?/ ?| (?:per|an?) )(?:gpu|card|accelerator|node|instance)(?:[- ]?(?=hour|h\b))?)"
+_PART = r"(?: ?/ ?| (?:per|an?) )(?:gpu|card|accelerator|node|instance|machine|replica)"
+_EACH = rf"(?P<each>{_PART}(?:[- ]?(?=hour|h\b))?)"
 _LIMIT = r"(?:under|below|within|less than|at most|up to|max(?:imum)?|(?:a )?budget(?: of| is|:)?|<=?|≤)"
 _BUDGET = re.compile(
     rf"(?:{_LIMIT} ?)*(?:{_MONEY})(?!\w)(?:{_EACH}?(?:(?: ?/ ?|-| (?:per|an?|each|every) )"
-    rf"(?:(?P<period>{_PERIOD})(?!\w)|(?=[\dmkt]){_TOKENS}(?!\w))| (?P<adverb>{'|'.join(_ADVERBS)})(?!\w)))?"
+    rf"(?:(?P<period>{_PERIOD})(?!\w)|(?=[\dmkt]){_TOKENS}(?!\w))| (?P<adverb>{'|'.join(_ADVERBS)})(?!\w))"
+    rf"(?P<of_one>(?:{_PART}| each)(?!\w))?)?"
 )
 _PRICE_WORDS = re.compile(
     r"(?:us)?\$ ?/ ?(?:1 ?)?m ?tok(?:en)?s?(?: for)?|(?:price|cost|\$) per (?:1 ?)?(?:m|million) tokens?"
@@ -61,7 +63,7 @@ def _budget(reading: Reading, match: re.Match[str], amount: str) -> tuple[Budget
     """What is limited and the limit; None after a problem."""
     period = _ADVERBS.get(match["adverb"] or "") or _PERIODS.get(match["period"] or "")
     behind = match[0].rsplit(match["first"] or match["last"], 1)[1]
-    if match["each"]:
+    if match["each"] or match["of_one"]:
         reading.refuse(
             match.start(),
             "budget",

@@ -29,6 +29,9 @@ _KV = re.compile(
     rf"|kv(?:[- ]cache)?(?: (?:in|at|as|dtype))? ?=?:?(?P<after>{_FORMAT}))(?![\w])"
 )
 _WEIGHTS = re.compile(rf"(?<![a-z0-9])(?:{_FORMAT})(?:[- ](?:weights|quantized|quantization|precision))?(?![a-z0-9])")
+_UNQUANTIZED = re.compile(
+    r"(?<!\w)(?:(?:no|not|non|without|avoid)[- ](?:any )?quanti[sz](?:ation|ed|ing)|(?:don't|do not) quanti[sz]e)(?!\w)"
+)
 _OTHER_BITS = re.compile(r"(?<![\w.])\d{1,2}[- ]?bits?(?!\w)")
 
 
@@ -42,6 +45,8 @@ def read_precision(reading: Reading, vocabulary: Vocabulary) -> Precision:
     for match in reading.take(_WEIGHTS):
         written = next(name for name in sorted(_FORMAT_NAMES, key=len, reverse=True) if match[0].startswith(name))
         weights += _formats(reading, match, written, known)
+    for match in reading.take(_UNQUANTIZED):
+        weights += _formats(reading, match, "unquantized", known)
     for match in reading.take(_OTHER_BITS):
         allowed = ", ".join(sorted(known))
         reading.refuse(match.start(), "formats.weights", "no format has this width", read=match[0], allowed=allowed)

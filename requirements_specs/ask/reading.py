@@ -15,6 +15,12 @@ PART = "\x02"
 """Stands where an accelerator was read, so that a count beside it can be seen."""
 MODEL = "\x03"
 
+NEGATION = (
+    r"(?:no|not|nor|neither|zero|without|exclud(?:e|ing)|except|avoid|skip|never|cannot|dont|[a-z]+n't"
+    r"|(?:other|rather) than|instead of|(?:any|every|all)(?:thing|where)?(?: [a-z]+)? but)"
+)
+"""What turns the word behind it into its opposite."""
+
 _ALIKE = {"×": "x", "–": "-", "—": "-", "−": "-", "’": "'", "≤": "≤", "\N{NO-BREAK SPACE}": " "}
 
 

@@ -13,7 +13,7 @@ from requirements_specs.ask.money import Money, read_money
 from requirements_specs.ask.names import read_accelerators, read_models
 from requirements_specs.ask.pins import Pins, read_pins
 from requirements_specs.ask.precision import Precision, read_precision
-from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, PART, Reading
+from requirements_specs.ask.reading import BLANK, LONGEST_QUESTION, MODEL, NEGATION, PART, Reading
 from requirements_specs.ask.service import Service, read_service
 from requirements_specs.ask.traffic import Traffic, read_traffic
 from requirements_specs.ask.vocabulary import Vocabulary
@@ -22,9 +22,15 @@ from requirements_specs.errors import Problem
 from requirements_specs.serving import Assumption
 
 _LONGEST_SHOWN = 30
-_MORE = r"(?!(?:exceeding|more|over|above|less|fewer|later|slower)\b)"
-_NOT = r"(?<!\w)(?:no|not|without|except|excluding|avoid|never)"
-_UNREAD_NOT = re.compile(rf"{_NOT}(?: {_MORE}[a-z]+)? ?(?=[{BLANK}{PART}{MODEL}])")
+_MORE = r"(?!(?:exceed(?:ing)?|more|over|above|less|fewer|later|slower)\b)"
+_NOT = rf"(?<!\w){NEGATION}"
+_UNREAD_NOT = re.compile(
+    rf"{_NOT}(?: {_MORE}[a-z]+)? ?(?=[{BLANK}{PART}{MODEL}])"
+    r"|(?<!\w)(?:not|isn't|aren't) (?:an option|allowed|ok|okay|fine|wanted|acceptable|possible)(?!\w)"
+    r"|(?<!\w)(?:excluded|forbidden|ruled out)(?!\w)"
+    rf"|{_NOT} (?:any )?(?:(?:tensor|pipeline|expert|data)[- _])?parallel(?:ism)?(?!\w)"
+    rf"|{_NOT} (?:any )?quanti[sz]"
+)
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,8 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
     pins = read_pins(reading)
     hardware = read_hardware(reading, accelerators)
     objectives = read_objectives(reading)
-    service = read_service(reading)
     traffic = read_traffic(reading)
+    service = read_service(reading)
     if Wanted.MOST_REQUESTS in objectives and (traffic.rates or traffic.concurrency is not None):
         objectives = tuple(wanted for wanted in objectives if wanted is not Wanted.MOST_REQUESTS)
         reading.note(
@@ -132,7 +138,7 @@ def _refuse_what_is_ruled_out(reading: Reading, missed: Sequence[Missed]) -> Non
     ruled_out = [*_UNREAD_NOT.finditer(reading.left)]
     if unknown:
         ruled_out += re.finditer(rf"{_NOT} (?=(?:{unknown})(?!\w))", reading.text)
-    for match in ruled_out:
+    for match in {match.start(): match for match in ruled_out}.values():
         read = f"{reading.text[match.start() :].strip()[:_LONGEST_SHOWN]} …"
         what, allowed = "only providers and spot can be ruled out", "what may be used"
         reading.refuse(match.start(), "", what, read=read, allowed=allowed)

@@ -154,4 +154,4 @@ def _per_second(match: re.Match[str]) -> float:
 
 
 def _users(text: str) -> int:
-    return 1000 * count(text[:-1]) if text.endswith("k") and text[:-1].isdigit() else count(text)
+    return 1000 * count(text[:-1]) if text.endswith("k") and text[:-1].replace(",", "").isdigit() else count(text)

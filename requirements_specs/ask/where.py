@@ -4,14 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from requirements_specs.ask.reading import Reading
+from requirements_specs.ask.reading import NEGATION, Reading
 from requirements_specs.ask.spelling import close_match
 from requirements_specs.ask.vocabulary import OTHER_ENGINE_NAMES, OTHER_PROVIDER_NAMES, UNKNOWN_ENGINES, Vocabulary
 
-NOT = (
-    r"(?:no|not|without|except|excluding|avoid|never|(?:any(?:thing|where)|everything|all) but)"
-    r"(?: (?:on|for|in|any|from|using))?"
-)
+_NOT = rf"{NEGATION}(?: (?:on|for|in|any|from|using|use|want))?"
 _SHORTEST_SLIP = 5
 _PLACES = ("europe", "eu", "us", "usa", "asia", "america", "africa", "australia", "canada", "germany", "japan", "india")
 
@@ -51,9 +48,13 @@ def _as_they_are(names: Iterable[str]) -> dict[str, str]:
 def _providers(reading: Reading, known: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Providers that are named, and those that are ruled out."""
     table = {**_as_they_are(known), **OTHER_PROVIDER_NAMES}
+    name = rf"(?:{_any(table)})(?![\w-])"
     excluded = []
-    for match in reading.take(re.compile(rf"(?<!\w){NOT} (?P<name>{_any(table)})(?![\w-])")):
-        excluded.append(table[match["name"]])
+    for match in reading.take(re.compile(rf"(?<!\w){_NOT} {name}(?:(?:,|,? (?:or|nor|and)) {name})*")):
+        excluded += [table[each] for each in re.findall(name, match[0])]
+        if re.search(rf", {name}", match[0]):
+            what, allowed = "is what follows the comma ruled out, too", "no aws and no gcp; on lambda, not aws"
+            reading.refuse(match.start(), "inventory.providers", what, read=match[0], allowed=allowed)
     return _named(reading, "inventory.providers", table, known), tuple(dict.fromkeys(excluded))
 
 
@@ -89,7 +90,7 @@ def _refuse_places(reading: Reading, regions: tuple[str, ...], known: Iterable[s
 
 
 _SPOT = r"(?:spot|preemptible|interruptible)(?: (?:instances?|capacity|prices?|offers?|nodes?|vms?|gpus?))?"
-_NO_SPOT = re.compile(rf"(?<!\w){NOT} {_SPOT}(?!\w)")
+_NO_SPOT = re.compile(rf"(?<!\w){_NOT} {_SPOT}(?!\w)")
 _SPOT_OK = re.compile(
     rf"(?<!\w)(?:{_SPOT} (?:is |are )?(?:ok|okay|fine|allowed|too)|allow(?:ing)? {_SPOT}|including {_SPOT})(?!\w)"
 )

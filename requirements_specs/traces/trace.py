@@ -144,12 +144,10 @@ def whole_tokens(field: Field, written: object) -> int:
 
 def seconds_of(written: object) -> float:
     """Return seconds from the text or the number that a file holds; raises RowProblem."""
-    if isinstance(written, float | int) and not isinstance(written, bool):
-        return float(written)
-    if isinstance(written, str):
+    if isinstance(written, str | float | int) and not isinstance(written, bool):
         try:
             return float(written)
-        except ValueError:
+        except (ValueError, OverflowError):  # OverflowError: an integer that no float holds
             pass
     raise RowProblem(Field.TIME, "not a time", read=_shown(written), allowed="seconds, as 12.25")
 

@@ -109,6 +109,8 @@ def test_two_objectives_and_several_rates_are_two_questions(drafted: Drafted) ->
     (problem,) = drafted("llama-3.1-8b at 4 rps and 8 rps").problems
     assert (problem.key, problem.fix) == ("workload.request_rate", '--rate "4 req/s"')
     assert drafted("llama-3.1-8b at 4 rps and 8 rps", rate="6 rps").problems == []
+    (problem,) = drafted("llama-3.1-8b at 10 req/s, peak of 20 req/s").problems
+    assert problem.key == "workload.request_rate"
 
 
 @pytest.mark.parametrize(

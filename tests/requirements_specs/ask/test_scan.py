@@ -35,6 +35,7 @@ GLUED: list[tuple[str, str, Any]] = [
     ("2 nodes of 8 H100", "hardware", Hardware((H100,), total=16, nodes=2, per_node=8)),
     ("two H200 machines", "hardware", Hardware((H200,), total=16, nodes=2, per_node=8)),
     ("an 8xH200 node", "hardware", Hardware((H200,), total=8, nodes=1, per_node=8)),
+    ("8x80G gpus", "hardware", Hardware(total=8, memory_gb=80)),
     ("2*8*80G", "hardware", Hardware(total=16, nodes=2, per_node=8, memory_gb=80)),
     ("8-GPU server", "hardware", Hardware(total=8, nodes=1, per_node=8)),
     ("a single GPU", "hardware", Hardware(total=1)),
@@ -76,6 +77,7 @@ GLUED: list[tuple[str, str, Any]] = [
     ("100 users, 2 requests per minute each", "traffic", Traffic(rate_each="2 req/min", concurrency=100)),
     ("2 req/h per user for 1k users", "traffic", Traffic(rate_each="2 req/h", concurrency=1000)),
     ("5 users", "traffic", Traffic(concurrency=5)),
+    ("1,000 concurrent users", "traffic", Traffic(concurrency=1000)),
     ("2k concurrent users", "traffic", Traffic(concurrency=2000)),
     ("concurrency of 64", "traffic", Traffic(concurrency=64)),
     ("32 concurrent requests", "traffic", Traffic(concurrency=32)),
@@ -86,6 +88,9 @@ GLUED: list[tuple[str, str, Any]] = [
     ("fp8", "precision", Precision(weights=("fp8",))),
     ("AWQ", "precision", Precision(weights=("int4",))),
     ("int4 weights, fp8 kv cache", "precision", Precision(weights=("int4",), kv=("fp8",))),
+    ("unquantized", "precision", Precision(weights=("bf16",))),
+    ("no quantization", "precision", Precision(weights=("bf16",))),
+    ("without quantisation", "precision", Precision(weights=("bf16",))),
     ("8-bit", "precision", Precision(weights=("fp8", "int8"))),
     ("N+1", "service", Service(spare_replicas=1)),
     ("two spare replicas", "service", Service(spare_replicas=2)),
@@ -97,6 +102,8 @@ GLUED: list[tuple[str, str, Any]] = [
     ("spot instances", "where", Where(tiers=("spot",))),
     ("spot is ok", "where", Where(tiers=("on_demand", "spot"))),
     ("no spot", "where", Where(tiers=("on_demand",))),
+    ("zero spot", "where", Where(tiers=("on_demand",))),
+    ("don't use spot", "where", Where(tiers=("on_demand",))),
     ("tensorrt-llm", "where", Where(engines=("trtllm",))),
 ]
 
@@ -238,6 +245,24 @@ def test_a_precision_at_the_end_of_a_name_is_a_precision(read: Reader) -> None:
         ("99.9% availability", "", None),
         ("on p5.48xlarge", "", None),
         ("llama-3.1-8b 17", "", None),
+        ("instead of H100 on H200", "", None),
+        ("spot is not ok", "", None),
+        ("aws is excluded", "", None),
+        ("except aws, azure", "inventory.providers", None),
+        ("no tensor parallelism", "", None),
+        ("never quantized", "", None),
+        ("tp 2-8", "", None),
+        ("tp=4-8", "", None),
+        ("input 500-2000 tokens", "", None),
+        ("prompts 1k–2k tokens", "", None),
+        ("output 100-300", "", None),
+        ("concurrency 10-50", "", None),
+        ("$2/hour per GPU", "budget", None),
+        ("$60 per hour per replica", "budget", None),
+        ("60 dollars an hour each", "budget", None),
+        ("C$60/h", "", None),
+        ("HK$60/h", "", None),
+        ("R$60/h", "", None),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str, key: str, fix: str | None) -> None:
@@ -249,7 +274,16 @@ def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["without exceeding $60/h", "not more than 8 H100", "no limit on ttft", "not aws", "no need"]
+    "text",
+    [
+        "without exceeding $60/h",
+        "not more than 8 H100",
+        "no limit on ttft",
+        "not aws",
+        "no need",
+        "don't exceed $60/h",
+        "I can't go above $60/h",
+    ],
 )
 def test_a_not_that_rules_nothing_out_is_no_problem(read: Reader, text: str) -> None:
     assert read(text).problems == ()
@@ -259,6 +293,24 @@ def test_a_provider_can_be_ruled_out(read: Reader, words: Vocabulary) -> None:
     scanned = read("llama-3.1-8b without aws")
     assert set(scanned.slots.where.providers) == words.names.providers - {"aws"}
     assert read("cheap but on aws").slots.where.providers == ("aws",)
+
+
+@pytest.mark.parametrize(
+    ("text", "excluded"),
+    [
+        ("other than aws", {"aws"}),
+        ("all providers but aws", {"aws"}),
+        ("any cloud but aws", {"aws"}),
+        ("exclude aws", {"aws"}),
+        ("we don't want aws", {"aws"}),
+        ("neither aws nor azure", {"aws", "azure"}),
+        ("not aws or azure", {"aws", "azure"}),
+    ],
+)
+def test_a_not_in_other_words_is_a_not(read: Reader, words: Vocabulary, text: str, excluded: set[str]) -> None:
+    scanned = read(f"llama-3.1-8b, {text}")
+    assert set(scanned.slots.where.providers) == words.names.providers - excluded
+    assert scanned.problems == ()
 
 
 @pytest.mark.parametrize(
