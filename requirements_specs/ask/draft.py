@@ -165,6 +165,10 @@ def _load(result: Draft, slots: Slots, lengths: Tree, base: Base | None, rate: s
             fix=f'--rate "{slots.traffic.rates[0]}"',
         )
         return {}
+    if slots.traffic.rates and slots.traffic.batch is not None:
+        both = f"{slots.traffic.rates[0]} and {_batch(slots.traffic.batch)}"
+        result.refuse("workload.offline", "a rate and a batch; ask for one at a time", read=both)
+        return {}
     if slots.traffic.rates:
         return {"request_rate": slots.traffic.rates[0]}
     if slots.traffic.batch is not None:
@@ -182,6 +186,11 @@ def _load(result: Draft, slots: Slots, lengths: Tree, base: Base | None, rate: s
     return {"request_rate": text}
 
 
+def _batch(batch: tuple[str, str]) -> str:
+    requests, window = batch
+    return f"{requests} requests in {window}"
+
+
 def _slo(result: Draft, slots: Slots) -> Tree:
     tree: Tree = {}
     for limit in slots.limits:
@@ -193,7 +202,8 @@ def _slo(result: Draft, slots: Slots) -> Tree:
         text = f"{1000.0 / each:.4g} ms"
         below = tree.setdefault("tpot", {})
         assert isinstance(below, dict), "every metric holds statistics"
-        below.setdefault("mean", text)
+        if below.setdefault("mean", text) != text:
+            result.refuse("slo.tpot.mean", "another limit than before", read=f"{below['mean']} and {each:g} tokens/s")
         result.assume("slo.tpot.mean", text, f"{each:g} tokens/s for each user")
     return tree
 
@@ -238,8 +248,18 @@ def _layout(pins: Pins) -> Tree:
 def _unused(result: Draft, slots: Slots, *, stated: bool) -> None:
     if slots.pins.replicas is not None:
         result.unused.append(f"{slots.pins.replicas} replicas: their number follows from the rate")
-    if stated and slots.traffic.concurrency is not None:
-        result.unused.append(f"{slots.traffic.concurrency:,} users: the rate says how much they ask")
+    traffic = slots.traffic
+    tokens, batch = traffic.tokens_per_s, traffic.batch
+    used = "rate" if stated else "batch" if batch is not None else "volume of tokens" if tokens is not None else ""
+    if stated and batch is not None and not traffic.rates:
+        result.unused.append(f"{_batch(batch)}: the rate says how much arrives")
+    if used in ("rate", "batch") and tokens is not None:
+        result.unused.append(f"{tokens:,.4g} {traffic.tokens_kind} tokens/s: the {used} says how much arrives")
+    if used and traffic.concurrency is not None:
+        result.unused.append(f"{traffic.concurrency:,} users: the {used} says how much they ask")
+    if traffic.rate_each is not None and (used or traffic.concurrency is None):
+        why = f"the {used} says how much they ask" if used else "the number of users is not said"
+        result.unused.append(f"{traffic.rate_each} each: {why}")
     if slots.pins.prefill_decode is not None:
         prefill, decode = slots.pins.prefill_decode
         result.unused.append(f"{prefill} prefill and {decode} decode instances: the solver counts instances")

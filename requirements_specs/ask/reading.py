@@ -1,10 +1,13 @@
 """A sentence while it is read: what was recognised is blanked, so that nothing is read twice."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 from unicodedata import normalize
 
 from requirements_specs.errors import Mark, Problem
+
+Said = TypeVar("Said")
 
 LONGEST_QUESTION = 2000
 PATH = "question"
@@ -49,6 +52,17 @@ class Reading:
         """Say what was taken for what."""
         if (key, value, why) not in self.notes:
             self.notes.append((key, value, why))
+
+    def one(self, key: str, what: str, said: Iterable[tuple[re.Match[str], Said]]) -> Said | None:
+        """Return the first of the values, each with the words that say it; one that differs from it is refused."""
+        first: tuple[str, Said] | None = None
+        for match, value in said:
+            words = self.text[match.start() : match.end()]
+            if first is None:
+                first = words, value
+            elif value != first[1]:
+                self.refuse(match.start(), key, f"another {what} than before", read=f"{first[0]} and {words}")
+        return None if first is None else first[1]
 
     def refuse(
         self,

@@ -24,6 +24,15 @@ from requirements_specs.serving import Assumption
 _LONGEST_SHOWN = 30
 _MORE = r"(?!(?:exceed(?:ing)?|more|over|above|less|fewer|later|slower)\b)"
 _NOT = rf"(?<!\w){NEGATION}"
+_LEAST = re.compile(
+    rf"(?P<not>{_NOT}(?: [a-z]+)? )?(?:(?<!\w)(?:at least|more than|over|above|exceeding|minimum(?: of)?)(?!\w)"
+    r"|(?<![-=<])>=?|≥) ?(?!\w)"
+)
+_OR_MORE = re.compile(
+    rf"(?<={BLANK}) (?:(?:or (?:more|higher|above|over|longer)|and (?:up|more|above))(?!\w)"
+    r"|(?:minimum|at least) *(?=[,.;]|$))"
+)
+_A_SHARE = re.compile(r"p?\d+(?:\.\d+)? ?(?:%|th|st|nd|rd)|p\d")
 _UNREAD_NOT = re.compile(
     rf"{_NOT}(?: {_MORE}[a-z]+)? ?(?=[{BLANK}{PART}{MODEL}])"
     r"|(?<!\w)(?:not|isn't|aren't) (?:an option|allowed|ok|okay|fine|wanted|acceptable|possible)(?!\w)"
@@ -90,6 +99,7 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
     precision = read_precision(reading, vocabulary)
     pins = read_pins(reading)
     hardware = read_hardware(reading, accelerators)
+    bounded = [*reading.read]
     objectives = read_objectives(reading)
     traffic = read_traffic(reading)
     service = read_service(reading)
@@ -98,7 +108,9 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
         reading.note(
             "objective", Wanted.CHEAPEST, "the traffic is stated, so the cheapest design that carries it is meant"
         )
+    before = len(reading.read)
     limits = read_limits(reading)
+    _refuse_lower_bounds(reading, [*bounded, *reading.read[before:]])
     lengths = read_lengths(reading)
     kind = read_kind(reading, pools=pins.pools)
     share, missed = coverage(reading)
@@ -141,6 +153,21 @@ def _refuse_what_is_ruled_out(reading: Reading, missed: Sequence[Missed]) -> Non
     for match in {match.start(): match for match in ruled_out}.values():
         read = f"{reading.text[match.start() :].strip()[:_LONGEST_SHOWN]} …"
         what, allowed = "only providers and spot can be ruled out", "what may be used"
+        reading.refuse(match.start(), "", what, read=read, allowed=allowed)
+
+
+def _refuse_lower_bounds(reading: Reading, bounded: Sequence[tuple[int, int]]) -> None:
+    """Refuse `at least` and its like at a number that a spec has as an upper limit only; traffic may have it."""
+    starts, ends = ({place[side] for place in bounded} for side in (0, 1))
+    found = [
+        match
+        for match in _LEAST.finditer(reading.left)
+        if not match["not"] and match.end() in starts and not _A_SHARE.match(reading.text, match.end())
+    ]
+    found += [match for match in _OR_MORE.finditer(reading.left) if match.start() in ends]
+    for match in found:
+        read = f"{reading.text[match.start() :].strip()[:_LONGEST_SHOWN]} …"
+        what, allowed = "this is no lower limit", "at most 8 H100, ttft p99 under 200 ms, within $60/h"
         reading.refuse(match.start(), "", what, read=read, allowed=allowed)
 
 

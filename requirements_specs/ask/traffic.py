@@ -65,38 +65,43 @@ class Traffic:
 
 
 def read_traffic(reading: Reading) -> Traffic:
-    """Read everything that says how much arrives; two numbers of users, and the share of one machine, are refused."""
-    batches = [(prefixed(match["amount"]), _window(match)) for match in reading.take(_BATCH)]
+    """Read everything that says how much arrives; two numbers of one kind, and the share of one machine, are refused.
+
+    Several rates are left to the draft, which may have another from an option.
+    """
+    batches = [(match, (prefixed(match["amount"]), _window(match))) for match in reading.take(_BATCH)]
     rates: list[str] = []
-    rates_each: list[str] = []
+    rates_each: list[tuple[re.Match[str], str]] = []
     for match in list(reading.take(_RATE)):
         if match["part"]:
             _refuse_share(reading, match)
+        elif match["each"]:
+            rates_each.append((match, _rate(match)))
         else:
-            (rates_each if match["each"] else rates).append(_rate(match))
+            rates.append(_rate(match))
     rates += [f"{prefixed(match['amount'])} req/day" for match in reading.take(_DAILY)]
     volumes, windows = (pattern.findall(reading.left) for pattern in (_BATCH_VOLUME, _BATCH_WINDOW))
     if not (batches or rates or rates_each) and len(volumes) == len(windows) == 1:
         (volume,), (window,) = list(reading.take(_BATCH_VOLUME)), list(reading.take(_BATCH_WINDOW))
-        batches = [(prefixed(volume["amount"]), _window(window))]
-    tokens: list[tuple[float, str]] = []
-    tokens_each: list[float] = []
+        batches = [(volume, (prefixed(volume["amount"]), _window(window)))]
+    tokens: list[tuple[re.Match[str], tuple[float, str]]] = []
+    tokens_each: list[tuple[re.Match[str], float]] = []
     for match in list(reading.take(_TOKENS)):
         if match["part"]:
             _refuse_share(reading, match)
         elif match["each"]:
-            tokens_each.append(_per_second(match))
+            tokens_each.append((match, _per_second(match)))
         else:
-            tokens.append((_per_second(match), _kind(reading, match)))
-    per_s, kind = tokens[0] if tokens else (None, "")
+            tokens.append((match, (_per_second(match), _kind(reading, match))))
+    per_s, kind = reading.one("workload.request_rate", "number of tokens", tokens) or (None, "")
     return Traffic(
         rates=tuple(dict.fromkeys(rates)),
-        rate_each=rates_each[0] if rates_each else None,
+        rate_each=reading.one("workload.request_rate", "rate of one user", rates_each),
         concurrency=_concurrency(reading),
         tokens_per_s=per_s,
         tokens_kind=kind,
-        tokens_each_per_s=tokens_each[0] if tokens_each else None,
-        batch=batches[0] if batches else None,
+        tokens_each_per_s=reading.one("slo.tpot", "speed of one user", tokens_each),
+        batch=reading.one("workload.offline", "batch", batches),
     )
 
 

@@ -158,6 +158,33 @@ def test_a_stated_rate_counts_and_users_do_not(spec: Callable[..., ServingSpec],
     assert drafted(question).unused == ["50 users: the rate says how much they ask"]
 
 
+@pytest.mark.parametrize(
+    ("question", "unused"),
+    [
+        ("10 req/s, 5 million tokens a day", "57.87 total tokens/s: the rate says how much arrives"),
+        ("10 req/s, 2 req/min each", "2 req/min each: the rate says how much they ask"),
+        ("2 req/min each", "2 req/min each: the number of users is not said"),
+        ("1M requests in 8 hours, 64 concurrent requests", "64 users: the batch says how much they ask"),
+        ("4000 output tokens/s, 50 users", "50 users: the volume of tokens says how much they ask"),
+    ],
+)
+def test_traffic_that_is_said_twice_is_used_once_and_said_so(drafted: Drafted, question: str, unused: str) -> None:
+    assert drafted(f"llama-3.1-8b, {question}").unused == [unused]
+
+
+def test_a_rate_and_a_batch_are_two_questions(drafted: Drafted) -> None:
+    (problem,) = drafted("llama-3.1-8b at 10 req/s and 1M requests in 8 hours").problems
+    assert (problem.key, problem.read) == ("workload.offline", "10 req/s and 1M requests in 8 hours")
+    result = drafted("llama-3.1-8b, 1M requests in 8 hours", rate="6 rps")
+    assert result.unused == ["1M requests in 8 hours: the rate says how much arrives"]
+
+
+def test_a_pace_and_a_mean_tpot_that_differ_are_refused(drafted: Drafted) -> None:
+    (problem,) = drafted("llama-3.1-8b at 4 rps, 50 tok/s per user, mean tpot 40 ms").problems
+    assert problem.key == "slo.tpot.mean"
+    assert drafted("llama-3.1-8b at 4 rps, 50 tok/s per user, mean tpot 20 ms").problems == []
+
+
 def test_a_context_is_filled_by_the_prompt(spec: Callable[..., ServingSpec]) -> None:
     workload = spec("llama-3.3-70b at 1 req/s, 128k context, 500 token answers").workload
     assert workload.prompt_tokens.mean == 127_500.0

@@ -263,6 +263,24 @@ def test_a_precision_at_the_end_of_a_name_is_a_precision(read: Reader) -> None:
         ("C$60/h", "", None),
         ("HK$60/h", "", None),
         ("R$60/h", "", None),
+        ("on at least 8 H100", "", None),
+        ("more than eight GPUs", "", None),
+        ("> 8 GPUs", "", None),
+        ("8 GPUs or more", "", None),
+        ("8 GPUs minimum", "", None),
+        ("at least tp 4", "", None),
+        ("ttft p99 at least 200 ms", "", None),
+        ("over 500 ms", "", None),
+        ("budget over $60/h", "", None),
+        ("1M requests in 8 hours and 2M requests in 8 hours", "workload.offline", None),
+        ("50 tok/s per user, 30 tok/s per user", "slo.tpot", None),
+        ("5 users, 2 requests per minute each, 3 requests per minute each", "workload.request_rate", None),
+        ("4000 output tokens/s and 5000 output tokens/s", "workload.request_rate", None),
+        ("risk 5% risk 20%", "risk", None),
+        ("30% cache hits, cache hit rate 50%", "workload.prefix_cache_hit", None),
+        ("3x peak, peak factor 5", "workload.peak_factor", None),
+        ("N+1, 2 spare replicas", "availability.spare_replicas", None),
+        ("5 spare nodes", "availability.spare_replicas", None),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str, key: str, fix: str | None) -> None:
@@ -286,6 +304,24 @@ def test_what_cannot_be_meant_is_refused_with_its_place(read: Reader, text: str,
     ],
 )
 def test_a_not_that_rules_nothing_out_is_no_problem(read: Reader, text: str) -> None:
+    assert read(text).problems == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at least 10 req/s",
+        "over 100 users",
+        "1M requests over 8 hours",
+        "no more than 8 H100",
+        "not more than 200 ms",
+        "don't go over $60/h",
+        "at least 99% of requests under 300 ms",
+        "on 8 H100 at least 10 req/s",
+        "8 GPUs minimum latency",
+    ],
+)
+def test_traffic_has_a_lower_limit_and_a_not_makes_it_an_upper_one(read: Reader, text: str) -> None:
     assert read(text).problems == ()
 
 
