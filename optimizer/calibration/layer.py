@@ -63,12 +63,12 @@ def store(path: Path, corrections: Sequence[Correction]) -> Stored:
 
     Raises CatalogError if there is a file that is no layer, QuestionError if the layer cannot be written.
     """
-    old = read_layer(path).corrections if path.exists() else ()
     groups = {correction.group for correction in corrections}
-    kept = [correction for correction in old if correction.group not in groups]
-    layer = Layer(corrections=tuple(sorted([*kept, *corrections], key=lambda each: each.group)))
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        old = read_layer(path).corrections if path.exists() else ()
+        kept = [correction for correction in old if correction.group not in groups]
+        layer = Layer(corrections=tuple(sorted([*kept, *corrections], key=lambda each: each.group)))
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(layer.model_dump_json(indent=2) + "\n", encoding="utf-8")
         partial.replace(path)

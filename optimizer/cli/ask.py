@@ -14,13 +14,11 @@ import typer
 
 from optimizer.cli.answering import print_answer
 from optimizer.cli.exits import ExitCode, exit_codes
-from optimizer.cli.options import AsJson
+from optimizer.cli.options import SCHEMA_VERSION, AsJson
 
 if TYPE_CHECKING:
     from requirements_specs.serving import Assumption
     from requirements_specs.write import Value
-
-SCHEMA_VERSION = 1
 
 
 def ask(
@@ -43,7 +41,7 @@ def ask(
     with exit_codes(), ExitStack() as resources:
         from catalog.read import load
         from optimizer.additions import Additions
-        from optimizer.cli.files import write_text
+        from optimizer.cli.files import refuse_unwritable, write_text
         from optimizer.deliver.question import refusal, with_specification, written
         from optimizer.names import vocabulary
         from requirements_specs.ask.base import base_of
@@ -92,6 +90,8 @@ def ask(
                 _as_json(scanned.missed, drafted.unused, drafted.tree, spec.assumed) if as_json else text, nl=as_json
             )
             return
+        if out is not None:
+            refuse_unwritable(out)  # before the answer, which takes a while; written after it, in case it is refused
         from optimizer.search.solver_process import SolverProcess
 
         solver = resources.enter_context(SolverProcess())

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli.exits import exit_codes
-
-SCHEMA_VERSION = 1
+from optimizer.cli.options import SCHEMA_VERSION
 
 
 def calibrate(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.exits import ExitCode, exit_codes
-from optimizer.cli.options import AsJson
+from optimizer.cli.options import SCHEMA_VERSION, AsJson
 from optimizer.cli.refresh import refresh
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from catalog.offers import Offer
     from catalog.parts import Accelerator
     from catalog.read import Snapshot
-
-SCHEMA_VERSION = 1
 
 app = typer.Typer(help="What exists and what it costs.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(refresh)

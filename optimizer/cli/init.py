@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.exits import exit_codes
+from optimizer.cli.options import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from requirements_specs.ask.interview import Question
     from requirements_specs.ask.vocabulary import Vocabulary
     from requirements_specs.write import Tree
-
-SCHEMA_VERSION = 1
 
 
 def init(
@@ -29,14 +28,14 @@ def init(
     with exit_codes():
         from catalog.read import load
         from optimizer.additions import Additions
-        from optimizer.cli.files import write_text
+        from optimizer.cli.files import exists, write_text
         from optimizer.names import vocabulary
         from requirements_specs.ask.interview import INTERVIEW
         from requirements_specs.errors import Problem, SpecError
         from requirements_specs.schema.build import PACKAGED
         from requirements_specs.write import spec_text
 
-        if out.exists() and not force:
+        if exists(out) and not force:
             raise SpecError([Problem(str(out), None, "", "the file exists", fix="another name, or --force")])
         additions = Additions(load(), out.parent)
         tree: Tree = {"kind": "serving", "name": out.stem or "spec"}

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from optimizer.cli.exits import exit_codes
+from optimizer.cli.options import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from catalog.price_layer import PriceLayer
     from catalog.read import Snapshot
-
-SCHEMA_VERSION = 1
 
 
 def refresh(

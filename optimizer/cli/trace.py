@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 
 from optimizer.cli.exits import exit_codes
-from optimizer.cli.options import AsJson
-
-SCHEMA_VERSION = 1
+from optimizer.cli.options import SCHEMA_VERSION, AsJson
 
 
 def trace(

@@ -38,11 +38,18 @@ def named_model(written: str, additions: Additions) -> NamedModel:
         found = aliases.get(normal_form(name)) or (_by_last_part(aliases).get(name.lower()) if interpreted else None)
         if found is not None:
             return _counted(additions.snapshot.models[found], found, weights, interpreted)
-    if Path(written).exists() or "/" in written.strip("./"):
+    if _exists(written) or "/" in written.strip("./"):
         brought = additions.bring_model(written)
         if brought is not None:
             return _counted(additions.snapshot.models[brought.id], written, weights, False)
     return _counted(additions.snapshot.model(base), base, weights, False)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _counted(model: Model, name: str, weights: str | None, interpreted: bool) -> NamedModel:

@@ -8,6 +8,8 @@ from requirements_specs.serving import ServingSpec
 from requirements_specs.source import parse
 from requirements_specs.write import Tree, Value, value_of
 
+_ARRIVALS = frozenset(("request_rate", "offline"))
+
 
 @dataclass(frozen=True)
 class Base:
@@ -25,8 +27,17 @@ def base_of(text: str, path: str, spec: ServingSpec) -> Base:
 
 
 def merged(base: Tree, over: Mapping[str, Value], path: str = "") -> Tree:
-    """Return `base` with the keys of `over`: sections are merged key by key, every other value is replaced."""
+    """Return `base` with the keys of `over`: sections are merged key by key, every other value is replaced.
+
+    Traffic takes the place of other traffic, and a job, which waits, that of a peak and of latency limits, too.
+    """
     result = dict(base)
+    if path == "workload" and _ARRIVALS & over.keys():
+        gone = _ARRIVALS | {"peak_factor"} if "offline" in over else _ARRIVALS
+        result = {key: value for key, value in result.items() if key not in gone}
+    workload = over.get("workload")
+    if isinstance(workload, dict) and "offline" in workload:
+        result.pop("slo", None)
     first_token = over.get("ttft")
     if path == "slo" and isinstance(first_token, dict):
         # a percentile of the base without a metric limits ttft, too

@@ -9,7 +9,7 @@ from requirements_specs import convert
 from requirements_specs.ask.base import Base, merged
 from requirements_specs.ask.chat import CHAT, chat_lengths
 from requirements_specs.ask.drafted import Draft, Missing
-from requirements_specs.ask.intent import Kind, Wanted
+from requirements_specs.ask.intent import Kind
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.load import Load, load_of
 from requirements_specs.ask.pins import Pins
@@ -17,6 +17,7 @@ from requirements_specs.ask.scan import Scan, Slots
 from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.errors import ValueProblem, printable
 from requirements_specs.lengths import LengthDistribution
+from requirements_specs.serving import Objective
 from requirements_specs.write import Tree, Value
 
 _NAME_WIDTH = 60
@@ -74,11 +75,26 @@ def draft(
     }
     result.tree |= {key: value for key, value in sections.items() if value}
     if base is not None:
+        _traffic_over(result, base)
         result.tree = merged(base.tree, {key: value for key, value in result.tree.items() if key != "name"})
     _unused(result, slots, stated=stated)
     if slots.kind is Kind.DESIGN:
         _missing(result, slots)
     return result
+
+
+def _traffic_over(result: Draft, base: Base) -> None:
+    """Say which keys of the base a job has no use for, and refuse what a trace states over a base with one."""
+    before, said = base.tree.get("workload"), result.tree.get("workload")
+    if not (isinstance(before, dict) and isinstance(said, dict)):
+        return
+    for key, section in (("slo", base.tree), ("peak_factor", before)):
+        if "offline" in said and key in section:
+            result.unused.append(f"{key} of the base: a job waits, and only its end counts")
+    for key in ("request_rate", "offline", "prompt_tokens", "output_tokens"):
+        if "trace" in before and key in said:
+            what, allowed = "the base is sized on a trace, which states this", "a base with workload.request_rate"
+            result.refuse(f"workload.{key}", what, allowed=allowed)
 
 
 def _filled(**values: str | list[str]) -> Tree:
@@ -89,7 +105,7 @@ def _filled(**values: str | list[str]) -> Tree:
 def _objective(result: Draft, slots: Slots) -> None:
     if len(slots.objectives) > 1:
         both = " and ".join(slots.objectives)
-        result.refuse("objective", "two objectives; ask for one at a time", read=both, allowed=", ".join(Wanted))
+        result.refuse("objective", "two objectives; ask for one at a time", read=both, allowed=", ".join(Objective))
     elif slots.objectives:
         result.tree["objective"] = str(slots.objectives[0])
 
@@ -271,12 +287,12 @@ def _missing(result: Draft, slots: Slots) -> None:
     refused = {problem.key for problem in result.problems}
     if "model" not in result.tree and "model" not in refused:
         result.missing.append(Missing("model", "a model of the catalog", "--model llama-3.1-70b"))
-    most = Wanted.MOST_REQUESTS in slots.objectives
+    most = Objective.MOST_REQUESTS in slots.objectives
     arrives = isinstance(workload, dict) and bool({"request_rate", "offline", "trace"} & workload.keys())
     if not arrives and not most and "workload.request_rate" not in refused:
         result.missing.append(Missing("workload.request_rate", "how much arrives", '--rate "10 req/s"'))
     inventory = result.tree.get("inventory")
     capped = "budget" in result.tree or (isinstance(inventory, dict) and "max_accelerators" in inventory)
-    if not capped and (most or Wanted.FASTEST in slots.objectives):
+    if not capped and any(each.needs_cap for each in slots.objectives):
         what = "a budget, or a number of accelerators, without which there is no best"
         result.missing.append(Missing("budget", what, "within $60/h"))

@@ -6,15 +6,7 @@ from enum import StrEnum
 
 from requirements_specs.ask.reading import Reading
 from requirements_specs.ask.spelling import edit_distance
-
-
-class Wanted(StrEnum):
-    """What is optimised, as the key `objective` spells it."""
-
-    CHEAPEST = "cheapest"
-    FASTEST = "fastest"
-    MOST_REQUESTS = "most_requests"
-    SMALLEST_FLEET = "smallest_fleet"
+from requirements_specs.serving import Objective
 
 
 class Kind(StrEnum):
@@ -32,19 +24,19 @@ _LEAST = r"(?:lowest|minimum|minimal|min|least)"
 _MOST = r"(?:max(?:imum|imal)?|highest|best|most|higher|largest)"
 _COUNTED = r"(?:requests|queries|users)"
 _AT_ONCE = r"(?:concurrent|simultaneous|parallel)"
-_WANTED: Sequence[tuple[Wanted, str]] = (
-    (Wanted.SMALLEST_FLEET, r"smallest fleet"),
+_OBJECTIVES: Sequence[tuple[Objective, str]] = (
+    (Objective.SMALLEST_FLEET, r"smallest fleet"),
     (
-        Wanted.CHEAPEST,
+        Objective.CHEAPEST,
         rf"cheapest|cheap|as cheap(?:ly)? as possible|least expensive|{_LEAST} (?:cost|price|spend)"
         r"|minimi[sz]e (?:the )?(?:cost|price|spend)|cost[- ](?:effective|efficient|optimal)",
     ),
     (
-        Wanted.FASTEST,
+        Objective.FASTEST,
         rf"fastest|quickest|as fast as possible|(?:{_LEAST}|best) (?:latency|ttft|tpot)|minimi[sz]e (?:the )?latency",
     ),
     (
-        Wanted.MOST_REQUESTS,
+        Objective.MOST_REQUESTS,
         rf"most (?:{_COUNTED}|throughput|traffic)|as many {_COUNTED} as possible"
         rf"|{_MOST} (?:throughput|number of (?:{_AT_ONCE} )?{_COUNTED}|concurrency|load|rate|qps|rps)"
         rf"|maximi[sz]e (?:the )?(?:throughput|concurrency|{_COUNTED})"
@@ -73,19 +65,19 @@ _CHEAPEST = "cheapest"
 _SLIPS = 2
 
 
-def read_objectives(reading: Reading) -> tuple[Wanted, ...]:
-    """Return the objectives that are named, each once, in the order of `Wanted`; `cheapest` may be misspelt."""
+def read_objectives(reading: Reading) -> tuple[Objective, ...]:
+    """Return the objectives that are named, each once, in the order of `Objective`; `cheapest` may be misspelt."""
     found = [
         wanted
-        for wanted, pattern in _WANTED
+        for wanted, pattern in _OBJECTIVES
         for _ in reading.take(re.compile(rf"(?<![\w-])(?:the )?(?:{pattern})(?![\w-])"))
     ]
     for match in list(re.finditer(r"(?<![\w-])che[a-z]{3,6}(?![\w-])", reading.left)):
         if edit_distance(match[0], _CHEAPEST) <= _SLIPS and match[0] not in ("cheaper", "cheaply"):
             reading.claim(match.start(), match.end())
             reading.note("objective", _CHEAPEST, f"{match[0]} is read as this")
-            found.append(Wanted.CHEAPEST)
-    return tuple(wanted for wanted in Wanted if wanted in found)
+            found.append(Objective.CHEAPEST)
+    return tuple(wanted for wanted in Objective if wanted in found)
 
 
 def read_kind(reading: Reading, *, pools: bool) -> Kind:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from requirements_specs.ask.coverage import LEAST_COVERAGE, Missed, coverage
 from requirements_specs.ask.hardware import Hardware, read_hardware
-from requirements_specs.ask.intent import Kind, Wanted, read_kind, read_objectives
+from requirements_specs.ask.intent import Kind, read_kind, read_objectives
 from requirements_specs.ask.latency import Limit, read_limits
 from requirements_specs.ask.lengths import Lengths, read_lengths
 from requirements_specs.ask.money import Money, read_money
@@ -19,7 +19,7 @@ from requirements_specs.ask.traffic import Traffic, read_traffic
 from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.ask.where import Where, read_where
 from requirements_specs.errors import Problem
-from requirements_specs.serving import Assumption
+from requirements_specs.serving import Assumption, Objective
 
 _LONGEST_SHOWN = 30
 _MORE = r"(?!(?:exceed(?:ing)?|more|over|above|less|fewer|later|slower)\b)"
@@ -47,7 +47,7 @@ class Slots:
     """What a sentence says; empty or None where it says nothing."""
 
     kind: Kind
-    objectives: tuple[Wanted, ...]
+    objectives: tuple[Objective, ...]
     models: tuple[str, ...]
     hardware: Hardware
     pins: Pins
@@ -103,10 +103,10 @@ def scan(question: str, vocabulary: Vocabulary) -> Scan:
     objectives = read_objectives(reading)
     traffic = read_traffic(reading)
     service = read_service(reading)
-    if Wanted.MOST_REQUESTS in objectives and (traffic.rates or traffic.concurrency is not None):
-        objectives = tuple(wanted for wanted in objectives if wanted is not Wanted.MOST_REQUESTS)
+    if Objective.MOST_REQUESTS in objectives and (traffic.rates or traffic.concurrency is not None):
+        objectives = tuple(wanted for wanted in objectives if wanted is not Objective.MOST_REQUESTS)
         reading.note(
-            "objective", Wanted.CHEAPEST, "the traffic is stated, so the cheapest design that carries it is meant"
+            "objective", Objective.CHEAPEST, "the traffic is stated, so the cheapest design that carries it is meant"
         )
     before = len(reading.read)
     limits = read_limits(reading)

@@ -134,7 +134,7 @@ def whole_tokens(field: Field, written: object) -> int:
     """Return a number of tokens from the text or the number that a file holds; raises RowProblem."""
     if isinstance(written, int) and not isinstance(written, bool):
         return written
-    if isinstance(written, str):
+    if isinstance(written, str) and _is_plain(written):
         try:
             return int(written)
         except ValueError:
@@ -144,12 +144,18 @@ def whole_tokens(field: Field, written: object) -> int:
 
 def seconds_of(written: object) -> float:
     """Return seconds from the text or the number that a file holds; raises RowProblem."""
-    if isinstance(written, str | float | int) and not isinstance(written, bool):
+    readable = _is_plain(written) if isinstance(written, str) else not isinstance(written, bool)
+    if isinstance(written, str | float | int) and readable:
         try:
             return float(written)
         except (ValueError, OverflowError):  # OverflowError: an integer that no float holds
             pass
     raise RowProblem(Field.TIME, "not a time", read=_shown(written), allowed="seconds, as 12.25")
+
+
+def _is_plain(written: str) -> bool:
+    """Whether a text has none of what Python alone reads in a number: `1_000`, digits of other scripts."""
+    return "_" not in written and written.isascii()
 
 
 def _shown(written: object) -> str:

@@ -130,6 +130,8 @@ def test_what_cannot_be_answered_ends_with_2_and_the_fix(run: Run, question: str
         (("--rate", "10"), "did you mean: 10 req/s"),
         (("--spec", "missing.yaml"), "missing.yaml: cannot be read"),
         (("-o", "no/such/folder.yaml", "--spec-only"), "cannot be written"),
+        (("-o", "no/such/folder.yaml"), "cannot be written"),  # before it is solved and printed
+        (("--model", f"./{'x' * 300}"), "cannot be read: File name too long"),
     ],
 )
 def test_bad_options_end_with_2(run: Run, options: tuple[str, ...], said: str) -> None:

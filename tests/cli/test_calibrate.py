@@ -129,6 +129,12 @@ def test_bad_results_exit_two_and_store_nothing(run: Run, tmp_path: Path, conten
     assert not reports.exists()
 
 
+def test_a_name_that_no_layer_can_have_is_bad_input(run: Run, results: Path, tmp_path: Path) -> None:
+    ran = run("calibrate", str(results), *SYSTEM, "-o", str(tmp_path / ("x" * 300)))
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be written: File name too long" in ran.err
+
+
 def test_a_file_that_is_no_layer_is_never_overwritten(run: Run, results: Path, tmp_path: Path) -> None:
     layer = tmp_path / "notes.json"
     layer.write_text("my notes", encoding="utf-8")

@@ -88,6 +88,7 @@ def test_lengths_that_are_not_stated_are_assumed(run: Run) -> None:
         ((*COMMAND, "--measured-tokens-per-s", "inf"), "a finite number"),
         ((*COMMAND, "--concurrency", "inf"), "must be positive and finite"),
         (("predict", "--command", "vllm serve m -tq 8 --tq 8", "--on", "8xH100"), "no flag --tq"),
+        (("predict", "--command", f"vllm serve {'x' * 300}", "--on", "8xH100"), "unknown model"),
         (("predict", "--command", "vllm serve nothing-like-it", "--on", "8xH100"), "unknown model"),
         ((*COMMAND, "--command", "vllm serve llama-3.1-70b"), "a prefill pool and a decode pool"),
     ],

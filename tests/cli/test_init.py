@@ -106,3 +106,9 @@ def test_a_file_that_exists_is_kept_unless_forced(run: Run, tmp_path: Path) -> N
     answer = json.loads(run("init", str(path), "--yes", "--force", "--json").out)
     assert list(answer) == ["schema_version", "out", "spec"]
     assert answer["spec"]["model"] == spec(path).model
+
+
+def test_a_name_that_no_file_can_have_is_bad_input(run: Run, tmp_path: Path) -> None:
+    ran = run("init", str(tmp_path / ("x" * 300)), "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be written: File name too long" in ran.err

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from requirements_specs.read import spec_from_text
 from requirements_specs.serving import ServingSpec
 from requirements_specs.write import spec_text
 from tests.requirements_specs.ask.test_scan import FRAGMENTS
+from tests.requirements_specs.traces.writers import Request, plain
 
 Drafted = Callable[..., Draft]
 
@@ -251,6 +253,54 @@ def test_a_sentence_overrides_the_keys_of_a_base(words: Vocabulary, spec: Callab
     assert changed.inventory.providers == ("aws",)
     # users are turned into a rate by the limits and lengths of the base
     assert spec("8 users", base=base).workload.request_rate_per_s == pytest.approx(8 / (0.3 + 100 * 0.04), rel=1e-3)
+
+
+JOB = """\
+kind: serving
+model: llama-3.1-8b
+workload:
+  offline: {requests: 1 M, window: 8 h}
+  prompt_tokens: 512 tokens
+  output_tokens: 100 tokens
+"""
+
+
+def test_a_rate_takes_the_place_of_a_job_and_a_job_that_of_a_rate(
+    words: Vocabulary, spec: Callable[..., ServingSpec], drafted: Drafted
+) -> None:
+    job = base_of(JOB, "job.yaml", spec_from_text(JOB, "job.yaml", words.names))
+    served = spec("4 req/s, ttft p99 300 ms", base=job)
+    assert (served.workload.request_rate_per_s, served.workload.offline) == (4.0, None)
+    assert {limit.id for limit in served.slo} == {"slo.ttft.p99"}
+    assert spec("at most $9/h", base=job).workload.offline == job.spec.workload.offline
+    peak = BASE.replace("slo:", "  peak_factor: 3\nslo:")
+    service = base_of(peak, "base.yaml", spec_from_text(peak, "base.yaml", words.names))
+    waiting = spec("2M requests in 4 hours", base=service)
+    assert waiting.workload.offline is not None
+    assert (waiting.workload.offline.requests, waiting.slo) == (2_000_000, ())
+    assert waiting.workload.output_tokens.mean == 100.0
+    assert drafted("2M requests in 4 hours", base=service).unused == [
+        "slo of the base: a job waits, and only its end counts",
+        "peak_factor of the base: a job waits, and only its end counts",
+    ]
+
+
+def test_traffic_over_a_trace_is_refused(words: Vocabulary, tmp_path: Path, drafted: Drafted) -> None:
+    path = tmp_path / "traced.yaml"
+    (tmp_path / "requests").write_text(plain([Request(float(i), 500, 50) for i in range(100)]), encoding="utf-8")
+    text = "kind: serving\nmodel: llama-3.1-8b\nworkload:\n  trace: requests\n"
+    traced = base_of(text, str(path), spec_from_text(text, str(path), words.names))
+    assert drafted("ttft p99 300 ms", base=traced).problems == []
+    for question, key in (
+        ("4 req/s", "request_rate"),
+        ("2M requests in 4 hours", "offline"),
+        ("8 users", "request_rate"),
+        ("1k prompts", "prompt_tokens"),
+    ):
+        (problem,) = drafted(question, base=traced).problems
+        assert (problem.key, problem.what) == (f"workload.{key}", "the base is sized on a trace, which states this")
+    (problem,) = drafted("", base=traced, rate="4 req/s").problems
+    assert problem.key == "workload.request_rate"
 
 
 def test_merging_keeps_what_the_sentence_does_not_say() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from requirements_specs.ask.hardware import Hardware
-from requirements_specs.ask.intent import Kind, Wanted
+from requirements_specs.ask.intent import Kind
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.money import Money
 from requirements_specs.ask.pins import Pins
@@ -14,6 +14,7 @@ from requirements_specs.ask.precision import Precision
 from requirements_specs.ask.scan import Slots
 from requirements_specs.ask.traffic import Traffic
 from requirements_specs.ask.where import Where
+from requirements_specs.serving import Objective
 from tests.requirements_specs.ask.conftest import Reader
 
 GITHUB = "https://github.com/"
@@ -65,7 +66,7 @@ QUESTIONS = {
         "1. min latency 2. max throughput",
         "vllm-project/vllm/issues/12470",
         {
-            "objectives": (Wanted.FASTEST, Wanted.MOST_REQUESTS),
+            "objectives": (Objective.FASTEST, Objective.MOST_REQUESTS),
             "hardware": Hardware(total=4),
             "where": Where(engines=("vllm",)),
         },
@@ -73,7 +74,7 @@ QUESTIONS = {
     7: Asked(
         "How can I determine the maximum number of concurrent requests?",
         "vllm-project/vllm/issues/8031",
-        {"objectives": (Wanted.MOST_REQUESTS,)},
+        {"objectives": (Objective.MOST_REQUESTS,)},
     ),
     8: Asked(
         "how to calculate --gpu-memory-utilization for a given max concurrency such as 5 req/s, 20 req/s and 50 req/s",
@@ -85,7 +86,7 @@ QUESTIONS = {
         "at 8-GPU A800 (80G) server?",
         "vllm-project/vllm/issues/7325",
         {
-            "objectives": (Wanted.MOST_REQUESTS,),
+            "objectives": (Objective.MOST_REQUESTS,),
             "hardware": Hardware(total=8, nodes=1, per_node=8, memory_gb=80),
         },
         refused=("model", "inventory.accelerators"),  # the catalog holds neither, and says what is near

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from requirements_specs.ask.hardware import Hardware
-from requirements_specs.ask.intent import Kind, Wanted
+from requirements_specs.ask.intent import Kind
 from requirements_specs.ask.latency import Limit
 from requirements_specs.ask.lengths import Lengths
 from requirements_specs.ask.pins import Pins
@@ -17,6 +17,7 @@ from requirements_specs.ask.traffic import Traffic
 from requirements_specs.ask.vocabulary import Vocabulary
 from requirements_specs.ask.where import Where
 from requirements_specs.requirement import BudgetMetric, Metric, Statistic
+from requirements_specs.serving import Objective
 from tests.requirements_specs.ask.conftest import Reader
 
 H100, H200 = "h100-sxm-80gb", "h200-sxm-141gb"
@@ -352,17 +353,17 @@ def test_a_not_in_other_words_is_a_not(read: Reader, words: Vocabulary, text: st
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("the cheapest", (Wanted.CHEAPEST,)),
-        ("lowest cost", (Wanted.CHEAPEST,)),
-        ("fastest within $60/h", (Wanted.FASTEST,)),
-        ("minimum latency", (Wanted.FASTEST,)),
-        ("most requests within $60/h", (Wanted.MOST_REQUESTS,)),
-        ("max throughput on 8xH100", (Wanted.MOST_REQUESTS,)),
-        ("how many users can it serve", (Wanted.MOST_REQUESTS,)),
-        ("smallest fleet", (Wanted.SMALLEST_FLEET,)),
+        ("the cheapest", (Objective.CHEAPEST,)),
+        ("lowest cost", (Objective.CHEAPEST,)),
+        ("fastest within $60/h", (Objective.FASTEST,)),
+        ("minimum latency", (Objective.FASTEST,)),
+        ("most requests within $60/h", (Objective.MOST_REQUESTS,)),
+        ("max throughput on 8xH100", (Objective.MOST_REQUESTS,)),
+        ("how many users can it serve", (Objective.MOST_REQUESTS,)),
+        ("smallest fleet", (Objective.SMALLEST_FLEET,)),
     ],
 )
-def test_objectives(read: Reader, text: str, wanted: tuple[Wanted, ...]) -> None:
+def test_objectives(read: Reader, text: str, wanted: tuple[Objective, ...]) -> None:
     assert read(text).slots.objectives == wanted
 
 
