@@ -223,8 +223,7 @@ def _rows_no_dearer(rows: Rows, spec: ServingSpec, cheapest: int | None) -> list
     for stop in (2**power for power in range(COUNTED.bit_length(), POWERS + 1)):
         if not len(waiting):
             break
-        _, keys = _try_units(rows, spec, cheapest, waiting, stop)
-        for units in range(start, stop + 1) if keys else ():
+        for units in range(start, stop + 1) if _any_holds(rows, spec, waiting, stop) else ():
             if units > MOST_COUNTED:
                 reject()
             waiting, keys = _try_units(rows, spec, cheapest, waiting, units)
@@ -252,6 +251,13 @@ def _try_units(
     ratios = largest_ratio(rows.candidates.take(held), rate[held], rows.question)
     keys = [key_of(rows, row, int(cost[row]), ratio) for row, ratio in zip(held.tolist(), ratios.tolist(), strict=True)]
     return np.setdiff1d(waiting[allowed[waiting]], held), keys
+
+
+def _any_holds(rows: Rows, spec: ServingSpec, waiting: NDArray[np.int64], units: int) -> bool:
+    """Whether any waiting row holds at some units at whatever cost: fewer of them may be affordable."""
+    rate = rows.rate(np.full(len(rows.candidates), units, dtype=np.int64), spec)[waiting]
+    working = np.isfinite(rate)
+    return bool(meets(rows.candidates.take(waiting[working]), rate[working], rows.question).any())
 
 
 def key_of(rows: Rows, row: int, usd_micro_per_hour: int, ratio: float) -> TieKey:

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
+from catalog.read import load
 from optimizer.answers import DESIGNS_REPORTED
 from optimizer.errors import VerificationError
 from optimizer.evaluate import Candidates, Question, meets
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement, refine
 from optimizer.solve import search
+from requirements_specs.lengths import LengthDistribution
+from requirements_specs.serving import Availability, IntegerChoice, Layout, ServingSpec
+from requirements_specs.workload import Workload
 from tests.property.brute_force import best_of, tie_key_of_column
-from tests.property.small_spaces import Case, critical_cases
+from tests.property.small_spaces import Case, critical_cases, offer_of, with_offers
 
 LEAST_SHARE_OF_TIES = 0.2
 
@@ -50,6 +54,33 @@ def test_the_search_finds_what_trying_everything_finds() -> None:
     agree()
     assert tally["tied"] >= LEAST_SHARE_OF_TIES * tally["examples"], tally
     assert tally["several units"] >= 0.1 * tally["examples"], tally
+
+
+def test_many_units_at_a_low_price_are_counted_too() -> None:
+    """147 units of a machine: more of the cheaper one at the next power of two cost more than those of the dearer."""
+    h100 = load().accelerators["h100-sxm-80gb"]
+    machines = (
+        offer_of(h100, 1, 2_999_999, region="east"),
+        offer_of(h100, 1, 2_000_000, region="west"),
+    )
+    spec = ServingSpec(
+        name="many",
+        model="llama-3.1-70b",
+        risk=0.5,
+        workload=Workload(
+            request_rate_per_s=18.8,
+            peak_factor=1.5,
+            prompt_tokens=LengthDistribution.constant(500),
+            output_tokens=LengthDistribution.constant(100),
+        ),
+        layout=Layout(
+            tp=IntegerChoice(values=(1,)), pp=IntegerChoice(values=(1,)), dp_attention=IntegerChoice(values=(1,))
+        ),
+        availability=Availability(load_cap=1.0),
+    )
+    tally: Counter[str] = Counter()
+    check_against_brute_force(Case(with_offers(machines), spec), tally)
+    assert tally["several units"] == 1
 
 
 def _lenient(candidates: Candidates, rate_per_s: np.ndarray, question: Question) -> np.ndarray:
