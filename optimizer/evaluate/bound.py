@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.evaluate.candidates import Candidates, Physics, engine_prefill, useful_budget
-from optimizer.evaluate.state import Question, after_first_token
+from optimizer.evaluate.state import Question
 from optimizer.traffic.fluid import longest_needs
-from optimizer.traffic.percentiles import tpot_factor
 from optimizer.traffic.step_tables import SEQUENCES, at_sequences, prefill_holds
 from optimizer.traffic.tails import own_time
 from optimizer.traffic.workload_bins import WorkloadBins
@@ -33,13 +32,16 @@ def rate_bound(candidates: Candidates, question: Question) -> Floats:
 
 def key_rate_bound(physics: Physics, keys: Integers, max_num_seqs: Floats, question: Question) -> Floats:
     """As `rate_bound`, for physics keys whose token budget is open."""
-    fluid_s = physics.tables.fluid_s[keys] * physics.slowdown(keys, question.deviations)[:, None]
+    slowdown = physics.slowdown(keys, question.deviations)[:, None]
+    decode_s, fluid_s = physics.tables.decode_s[keys] * slowdown, physics.tables.fluid_s[keys] * slowdown
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
     context = physics.bins.mean_context + physics.step_times.kv_block_tokens / 2.0
     most = np.minimum(max_num_seqs, kv_tokens / context)
     for limit in question.limits:
         if limit.metric is Metric.TPOT:
-            most = np.minimum(most, _sequences_within(fluid_s, limit.limit_s / tpot_factor(limit.statistic)))
+            # Only the median may lie below the mean step, and it is no shorter than a step without prompts.
+            least_s = decode_s if limit.statistic is Statistic.P50 else fluid_s
+            most = np.minimum(most, _sequences_within(least_s, limit.limit_s))
     groups = physics.step_times.dp_attention[keys].astype(np.float64)
     fits = kv_tokens >= longest_needs(physics.bins, physics.step_times.kv_block_tokens, groups)
     at_most = np.maximum(most, 1e-12)
@@ -61,7 +63,7 @@ def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Ques
     for own_s in _own_first_tokens_s(physics, token_budgets, question) if limits else ():
         in_time = np.ones(len(step_s), dtype=bool)
         for limit in limits:
-            allowance = limit.limit_s - after_first_token(limit.metric, limit.statistic, bins, step_s)
+            allowance = limit.limit_s - _least_after_first_token(limit.metric, limit.statistic, bins, step_s)
             in_time &= in_time_alone(limit.statistic, own_s, allowance, bins)
         may |= in_time
     return may
@@ -73,9 +75,18 @@ def least_e2e_mean_s(physics: Physics, token_budgets: Floats, question: Question
     first_s = np.stack(
         [(own_s * bins.prompt_share).sum(axis=1) for own_s in _own_first_tokens_s(physics, token_budgets, question)]
     )
-    rest_s = after_first_token(Metric.E2E, Statistic.MEAN, bins, _least_step_s(physics, question))
+    rest_s = _least_after_first_token(Metric.E2E, Statistic.MEAN, bins, _least_step_s(physics, question))
     least: Floats = first_s.min(axis=0) + rest_s
     return least
+
+
+def _least_after_first_token(metric: Metric, statistic: Statistic, bins: WorkloadBins, step_s: Floats) -> Floats:
+    """The least that follows the first token, (K,) seconds, if no step is shorter than `step_s`: nothing for TTFT."""
+    if metric is Metric.TTFT:
+        return np.zeros(len(step_s))
+    probability = statistic.probability
+    output = bins.mean_output if probability is None else bins.output_quantile(probability)
+    return np.maximum(output - 1.0, 0.0) * step_s
 
 
 def _least_step_s(physics: Physics, question: Question) -> Floats:

@@ -18,12 +18,15 @@ from optimizer.evaluate.state import (
     Question,
     State,
     after_first_token,
+    between_tokens,
     first_token,
     mean_state,
     own_first_token_s,
     statistic_of,
+    tpot_holds,
+    tpot_of,
 )
-from optimizer.traffic.percentiles import tpot_factor
+from optimizer.traffic.decoding_law import DecodingLaw
 from optimizer.traffic.tails import FirstTokenLaw, law_without_waiting
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
@@ -37,41 +40,51 @@ _RATE_BISECTIONS = 17
 def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:
     """Whether each candidate meets every requirement at its rate, (R,).
 
-    Stops early: walls and TPOT first, then the laws that need the transform.
+    Stops early: walls and bare decode steps first, then the law of TPOT, then the laws that need the transform.
     """
     state = mean_state(candidates, rate_per_s, question)
     met = state.within_walls.copy()
     for limit in question.limits:
         if limit.metric is Metric.TPOT:
-            met &= tpot_factor(limit.statistic) * state.point.step_s <= limit.limit_s
-    waiting = [limit for limit in question.limits if limit.metric is not Metric.TPOT]
-    if not waiting:
-        return met
-    for test in (_may_hold, _hold):
+            met &= state.point.decode_s <= limit.limit_s
+    for test in (_tpot_holds, _may_hold, _hold):
         alive = np.flatnonzero(met)
         if not len(alive):
             break
-        met[alive] = test(candidates.take(alive), state.take(alive), waiting)
+        met[alive] = test(candidates.take(alive), state.take(alive), question.limits)
+    return met
+
+
+def _tpot_holds(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether the limits of TPOT hold."""
+    met = np.ones(len(candidates), dtype=bool)
+    asked = [limit for limit in limits if limit.metric is Metric.TPOT]
+    if asked:
+        tokens = between_tokens(candidates, state)
+        for limit in asked:
+            met &= tpot_holds(limit, tokens, state.point)
     return met
 
 
 def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits would hold if nobody waited; a refusal is exact, for no wait is negative."""
-    own_s = own_first_token_s(candidates, state)
-    met = np.ones(len(candidates), dtype=bool)
-    for limit in limits:
-        met &= in_time_alone(limit.statistic, own_s, _allowance(limit, candidates, state), candidates.physics.bins)
-    return met
+    asked = [limit for limit in limits if limit.metric is not Metric.TPOT]
+    held: Bools = np.logical_and.reduce(limits_that_may_hold(candidates, state, asked), axis=1)
+    return held
 
 
 def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
-    first, same = _distinct_laws(candidates, state)
+    asked = [limit for limit in limits if limit.metric is not Metric.TPOT]
+    if not asked:
+        return np.ones(len(candidates), dtype=bool)
+    first, same = _distinct_laws(candidates, state, asked)
     distinct, distinct_state = candidates.take(first), state.take(first)
     law = first_token(distinct, distinct_state)
+    tokens = _tokens_if_asked(distinct, distinct_state, asked)
     met = np.ones(len(first), dtype=bool)
-    for limit in limits:
-        met &= _holds_under(law, limit, _allowance(limit, distinct, distinct_state))
+    for limit in asked:
+        met &= _holds_under(law, limit, _allowance(limit, tokens, len(first)))
     held: Bools = met[same]
     return held
 
@@ -89,10 +102,11 @@ def _holds_under(law: FirstTokenLaw, limit: LatencyLimit, allowance_s: Floats) -
 def limits_that_may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether each limit would hold if nobody waited, (R, L); exact for TPOT, and a refusal is exact for all."""
     own_s = own_first_token_s(candidates, state)
+    tokens = _tokens_if_asked(candidates, state, limits)
     columns = [
-        tpot_factor(limit.statistic) * state.point.step_s <= limit.limit_s
-        if limit.metric is Metric.TPOT
-        else in_time_alone(limit.statistic, own_s, _allowance(limit, candidates, state), candidates.physics.bins)
+        tpot_holds(limit, tokens, state.point)
+        if limit.metric is Metric.TPOT and tokens is not None
+        else in_time_alone(limit.statistic, own_s, _allowance(limit, tokens, len(candidates)), candidates.physics.bins)
         for limit in limits
     ]
     return np.stack(columns, axis=1) if columns else np.ones((len(candidates), 0), dtype=bool)
@@ -104,11 +118,12 @@ def limits_that_hold(candidates: Candidates, state: State, limits: Sequence[Late
     waiting = [number for number, limit in enumerate(limits) if limit.metric is not Metric.TPOT]
     if not waiting or not len(candidates):
         return held
-    first, same = _distinct_laws(candidates, state)
+    first, same = _distinct_laws(candidates, state, limits)
     distinct, distinct_state = candidates.take(first), state.take(first)
     law = first_token(distinct, distinct_state)
+    tokens = _tokens_if_asked(distinct, distinct_state, limits)
     for number in waiting:
-        held[:, number] &= _holds_under(law, limits[number], _allowance(limits[number], distinct, distinct_state))[same]
+        held[:, number] &= _holds_under(law, limits[number], _allowance(limits[number], tokens, len(first)))[same]
     return held
 
 
@@ -116,7 +131,7 @@ def statistics_of(candidates: Candidates, state: State, limits: Sequence[Latency
     """The predicted statistic of each limit, (R, L) seconds; of candidates within their load walls."""
     if all(limit.metric is Metric.TPOT for limit in limits):
         return _statistics_under(None, candidates, state, limits)
-    first, same = _distinct_laws(candidates, state)
+    first, same = _distinct_laws(candidates, state, limits)
     distinct, distinct_state = candidates.take(first), state.take(first)
     return _statistics_under(first_token(distinct, distinct_state), distinct, distinct_state, limits)[same]
 
@@ -131,26 +146,48 @@ def _statistics_under(
     law: FirstTokenLaw | None, candidates: Candidates, state: State, limits: Sequence[LatencyLimit]
 ) -> Floats:
     """Statistics under a law of the first token, (R, L) seconds; TPOT needs none."""
-    columns = [
-        tpot_factor(limit.statistic) * state.point.step_s
-        if law is None
-        else statistic_of(limit.metric, limit.statistic, candidates, state, law)
-        for limit in limits
-    ]
+    tokens = _tokens_if_asked(candidates, state, limits)
+    columns = [_statistic_under(law, tokens, state, limit) for limit in limits]
     return np.stack(columns, axis=1) if columns else np.zeros((len(candidates), 0))
 
 
-def _distinct_laws(candidates: Candidates, state: State) -> tuple[Integers, Integers]:
-    """First row of each distinct law of TTFT, and the law of every row: budgets beyond the useful one share theirs."""
-    useful = useful_budget(candidates.physics.bins, candidates.token_budget)
-    identity = np.stack([candidates.keys.astype(np.float64), useful, state.point.rate_per_s], axis=1)
+def _statistic_under(
+    law: FirstTokenLaw | None, tokens: DecodingLaw | None, state: State, limit: LatencyLimit
+) -> Floats:
+    """One predicted statistic, (R,) seconds; each law is there if the metric needs it."""
+    if limit.metric is Metric.TPOT and tokens is not None:
+        return tpot_of(limit.statistic, tokens, state.point)
+    probability = limit.statistic.probability
+    assert law is not None, "TTFT and E2E need the law of the first token"
+    first = law.mean_s if probability is None else law.percentile(probability)
+    return first if tokens is None else first + after_first_token(limit.metric, limit.statistic, tokens)
+
+
+def _tokens_if_asked(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> DecodingLaw | None:
+    """The law of TPOT where a limit reads it."""
+    reads = any(limit.metric is not Metric.TTFT for limit in limits)
+    return between_tokens(candidates, state) if reads else None
+
+
+def _distinct_laws(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> tuple[Integers, Integers]:
+    """First row of each distinct pair of laws, and the pair of every row.
+
+    Budgets beyond the useful one share the law of TTFT, and none that of TPOT: a larger budget lets more prompts into
+    one step.
+    """
+    if all(limit.metric is Metric.TTFT for limit in limits):
+        budget = useful_budget(candidates.physics.bins, candidates.token_budget)
+    else:
+        budget = candidates.token_budget
+    identity = np.stack([candidates.keys.astype(np.float64), budget, state.point.rate_per_s], axis=1)
     _, first, same = np.unique(identity, axis=0, return_index=True, return_inverse=True)
     return first, same.reshape(-1)
 
 
-def _allowance(limit: LatencyLimit, candidates: Candidates, state: State) -> Floats:
+def _allowance(limit: LatencyLimit, tokens: DecodingLaw | None, rows: int) -> Floats:
     """What a limit leaves for the first token, (R,)."""
-    return limit.limit_s - after_first_token(limit.metric, limit.statistic, candidates.physics.bins, state.point.step_s)
+    limit_s = np.full(rows, limit.limit_s)
+    return limit_s if tokens is None else limit_s - after_first_token(limit.metric, limit.statistic, tokens)
 
 
 def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:
@@ -169,10 +206,8 @@ def e2e_mean_s(candidates: Candidates, rate_per_s: Floats, question: Question) -
     if not len(rows):
         return seconds
     inside, there = candidates.take(rows), state.take(rows)
-    first, same = _distinct_laws(inside, there)
-    distinct, distinct_state = inside.take(first), there.take(first)
-    law = first_token(distinct, distinct_state)
-    seconds[rows] = statistic_of(Metric.E2E, Statistic.MEAN, distinct, distinct_state, law)[same]
+    law = first_token(inside, there)
+    seconds[rows] = statistic_of(Metric.E2E, Statistic.MEAN, inside, there, law)
     return seconds
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from optimizer.arithmetic.arrays import map_arrays
 from optimizer.evaluate.candidates import Candidates, engine_prefill
+from optimizer.traffic.decoding_law import DecodingLaw, decoding_law
 from optimizer.traffic.fluid import (
     OperatingPoint,
     TrafficTables,
@@ -20,10 +21,8 @@ from optimizer.traffic.fluid import (
     operating_point,
     sequences_needed,
 )
-from optimizer.traffic.percentiles import decoding_s, tpot_factor
 from optimizer.traffic.step_tables import at_sequences
 from optimizer.traffic.tails import CROWDED_DEVIATIONS, FirstTokenLaw, first_token_law, own_time
-from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
@@ -125,21 +124,54 @@ def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     )
 
 
-def after_first_token(metric: Metric, statistic: Statistic, bins: WorkloadBins, step_s: Floats) -> Floats:
-    """Part of the metric that follows the first token at a mean step (R,): nothing for TTFT."""
-    if metric is Metric.TTFT:
-        return np.zeros(len(step_s))
+def between_tokens(candidates: Candidates, state: State) -> DecodingLaw:
+    """Law of TPOT of candidates in a steady state."""
+    return decoding_law(state.point, state.tables, candidates.physics.bins, candidates.token_budget)
+
+
+def tpot_of(statistic: Statistic, law: DecodingLaw, point: OperatingPoint) -> Floats:
+    """One predicted statistic of TPOT, (R,) seconds: the mean step where no request has a second token."""
     probability = statistic.probability
-    output = bins.mean_output if probability is None else bins.output_quantile(probability)
-    return decoding_s(step_s, output, statistic)
+    if probability is None:
+        seconds = law.mean_tpot_s
+    else:
+        seconds = law.tpot_percentile(probability)
+        if statistic is not Statistic.P50:
+            seconds = np.maximum(seconds, point.step_s)
+    return np.where(law.has_gaps, seconds, point.step_s)
+
+
+def tpot_holds(limit: LatencyLimit, law: DecodingLaw, point: OperatingPoint) -> Bools:
+    """Whether a limit of TPOT holds, (R,), as `tpot_of` would tell."""
+    probability = limit.statistic.probability
+    limit_s = np.full(len(point.step_s), limit.limit_s)
+    if probability is None:
+        held: Bools = law.mean_tpot_s <= limit_s
+    else:
+        held = law.tpot_exceedance(limit_s) <= 1.0 - probability
+        if limit.statistic is not Statistic.P50:
+            held &= point.step_s <= limit_s
+    return np.where(law.has_gaps, held, point.step_s <= limit_s)
+
+
+def after_first_token(metric: Metric, statistic: Statistic, law: DecodingLaw) -> Floats:
+    """Part of the metric that follows the first token, (R,) seconds: nothing for TTFT.
+
+    Percentiles of E2E add those of its parts, which no dependence between them can exceed by much.
+    """
+    if metric is Metric.TTFT:
+        return np.zeros(len(law.step_s))
+    probability = statistic.probability
+    return law.mean_duration_s if probability is None else law.duration_percentile(probability)
 
 
 def statistic_of(
     metric: Metric, statistic: Statistic, candidates: Candidates, state: State, law: FirstTokenLaw
 ) -> Floats:
     """One predicted statistic, (R,) seconds, of candidates whose walls hold."""
+    tokens = between_tokens(candidates, state)
     if metric is Metric.TPOT:
-        return tpot_factor(statistic) * state.point.step_s
+        return tpot_of(statistic, tokens, state.point)
     probability = statistic.probability
     first = law.mean_s if probability is None else law.percentile(probability)
-    return first + after_first_token(metric, statistic, candidates.physics.bins, state.point.step_s)
+    return first + after_first_token(metric, statistic, tokens)

@@ -107,7 +107,9 @@ def test_below_its_break_even_price_a_part_wins_and_above_it_does_not(
         part = cheaper.problem.space.keys[cheaper.design.key].accelerator.id
         assert part == rental.machine.accelerator
         assert cheaper.design.accelerators == rental.column.accelerators
-        assert cheaper.design.usd_micro_per_hour == pytest.approx(0.999 * found.design.usd_micro_per_hour, rel=1e-6)
+        assert cheaper.design.usd_micro_per_hour == pytest.approx(
+            0.999 * found.design.usd_micro_per_hour, abs=cheaper.design.instances
+        )  # prices are whole micro-dollars per instance
 
 
 def test_no_admitted_price_is_below_break_even(inverse: Inverse) -> None:

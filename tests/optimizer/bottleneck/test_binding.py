@@ -169,7 +169,7 @@ def test_ratios_of_one_request_at_a_time() -> None:
     )
     ratios = latency_ratios(candidates, Question(limits, 0.8, 0.0))
     ttft = 1.5 * 5e-3 + 10e-3
-    np.testing.assert_allclose(ratios, [[0.55, ttft / 35e-3, (ttft + 199.0 * 5e-3) / 2.0]], rtol=1e-4)
+    np.testing.assert_allclose(ratios, [[0.5, ttft / 35e-3, (ttft + 199.0 * 5e-3) / 2.0]], rtol=1e-4)
     assert latency_ratios(candidates, Question((), 0.8, 0.0)).shape == (1, 0)
 
 

@@ -56,10 +56,10 @@ def test_the_kv_cache_bounds_the_rate(space_of: GetSpace) -> None:
     assert bound_on_one(space, physics, FREE, 4.0 * rate_at(50.0) * 1.001) == 5
 
 
-@pytest.mark.parametrize(("statistic", "factor"), [(Statistic.MEAN, 1.0), (Statistic.P50, 1.0), (Statistic.P99, 1.1)])
-def test_a_tpot_limit_bounds_the_rate(space_of: GetSpace, statistic: Statistic, factor: float) -> None:
+@pytest.mark.parametrize("statistic", [Statistic.MEAN, Statistic.P99])
+def test_a_tpot_limit_bounds_the_rate(space_of: GetSpace, statistic: Statistic) -> None:
     """S(100) is the step that the limit allows."""
-    question = tpot(factor * (A + SLOPE * 100.0), statistic)
+    question = tpot(A + SLOPE * 100.0, statistic)
     space = space_of([3_000_000])
     assert bound_on_one(space, physics_of(1), question, 3.0 * rate_at(100.0) * 0.999) == 3
     assert bound_on_one(space, physics_of(1), question, 3.0 * rate_at(100.0) * 1.001) == 4
