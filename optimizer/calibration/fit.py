@@ -39,9 +39,9 @@ PRIORS: Priors = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s
 EAGER_PRIORS: Priors = {"eager_layer_s": (3e-4, 0.5), "older_host_factor": (1.3, 0.3)}
 # Errors beyond this count by their size, not its square: noise of releases and mislabelled rows.
 SOFT_ERROR = 0.1
-ROUNDS = 4
-# A constant that is 0 starts from here, for its logarithm is fitted.
-LEAST_S = 1e-7
+ROUNDS = 8
+# Of a step that does not lower the objective; a step that still does not is none.
+HALVINGS = 8
 SLOPE_STEP = 0.05
 
 
@@ -111,23 +111,26 @@ def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
     """Fit the era's constants to all runs, and to all but each group's.
 
-    Predictions are linearised in the logarithms of the constants, first around
-    the engine's present constants, then around the last fit; ROUNDS of that settle it. The
-    fits without one group start from the linearisation of the last round, and their errors are evaluated in full.
+    Predictions are linearised in the logarithms of the constants, first around the priors, then around the last fit;
+    ROUNDS of that settle it. A step is halved until the objective itself falls, for the linear one overshoots where
+    constants are far from their priors. The fits without one group take one step from the settled constants, and their
+    errors are evaluated in full.
     """
-    engine = snapshot.engines[era]
-    priors = priors_of(engine)
-    logs = np.log([max(getattr(engine, name), LEAST_S) for name in priors])
+    priors = priors_of(snapshot.engines[era])
+    logs = np.log([prior for prior, _ in priors.values()])
+    errors, slopes = _linearised(era, runs, snapshot, logs, priors)
     for _ in range(ROUNDS):
-        around = logs
-        errors, slopes = _linearised(era, runs, snapshot, around, priors)
-        logs = _minimum(errors, slopes, around, priors)
+        settled = _descended(era, runs, snapshot, logs, priors, _minimum(errors, slopes, logs, priors) - logs)
+        if settled is None:
+            break
+        logs = settled
+        errors, slopes = _linearised(era, runs, snapshot, logs, priors)
     groups = np.array(runs.groups)
     left_out = {}
     for group in sorted(set(runs.groups)):
         rest = groups != group
         if rest.any():
-            constants = _constants(_minimum(errors[rest], slopes[rest], around, priors), priors)
+            constants = _constants(_minimum(errors[rest], slopes[rest], logs, priors), priors)
             own = runs.only(group)
             left_out[group] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
     return EngineFit(_constants(logs, priors), left_out)
@@ -167,34 +170,52 @@ def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
     return errors
 
 
+def _errors_at(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> Floats:
+    """Errors at the constants, (R,); 0 for a run that is not predicted, which no constant of an engine changes."""
+    errors = _errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
+    return np.nan_to_num(np.array(errors, dtype=np.float64), nan=0.0)
+
+
 def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> tuple[Floats, Floats]:
-    """Errors at the constants, (R,), and their slopes, (R, constants); a run that is not predicted has none of both."""
-    at = np.array(_errors(runs, with_engine(snapshot, era, _constants(logs, priors))), dtype=np.float64)
-    slopes = np.zeros((len(at), len(logs)))
-    for column in range(len(logs)):
-        moved = logs.copy()
-        moved[column] += SLOPE_STEP
-        other = np.array(_errors(runs, with_engine(snapshot, era, _constants(moved, priors))), dtype=np.float64)
-        slopes[:, column] = (other - at) / SLOPE_STEP
-    unknown = np.isnan(at) | np.isnan(slopes).any(axis=1)
-    return np.where(unknown, 0.0, at), np.where(unknown[:, None], 0.0, slopes)
+    """Errors at the constants, (R,), and their slopes, (R, constants)."""
+    at = _errors_at(era, runs, snapshot, logs, priors)
+    moved = logs + SLOPE_STEP * np.eye(len(logs))
+    others = [_errors_at(era, runs, snapshot, each, priors) for each in moved]
+    return at, (np.column_stack(others) - at[:, None]) / SLOPE_STEP
+
+
+def _descended(
+    era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors, step: Floats
+) -> Floats | None:
+    """Logarithms after the step, halved until the objective falls; None if it does not."""
+
+    def objective(at: Floats) -> float:
+        return float((_residuals(_errors_at(era, runs, snapshot, at, priors), at, priors) ** 2).sum())
+
+    present = objective(logs)
+    for halving in range(HALVINGS):
+        moved = logs + step / 2**halving
+        if objective(moved) < present:
+            return moved
+    return None
 
 
 def _minimum(errors: Floats, slopes: Floats, around: Floats, priors: Priors) -> Floats:
     """Logarithms of the constants that minimise the objective of the linearised predictions."""
     from scipy.optimize import least_squares  # a development dependency
 
+    found: Floats = least_squares(lambda logs: _residuals(errors + slopes @ (logs - around), logs, priors), around).x
+    return found
+
+
+def _residuals(errors: Floats, logs: Floats, priors: Priors) -> Floats:
+    """What the objective sums the squares of, (R + constants,)."""
     expected = np.log([prior for prior, _ in priors.values()])
     widths = np.array([width for _, width in priors.values()])
-
-    def residuals(logs: Floats) -> Floats:
-        size = (errors + slopes @ (logs - around)) / SOFT_ERROR
-        # squared, this is the soft absolute value 2(√(1 + z²) − 1)
-        soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
-        return np.concatenate([soft, (logs - expected) / widths])
-
-    found: Floats = least_squares(residuals, around).x
-    return found
+    size = errors / SOFT_ERROR
+    # squared, this is the soft absolute value 2(√(1 + z²) − 1)
+    soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
+    return np.concatenate([soft, (logs - expected) / widths])
 
 
 def _constants(logs: Floats, priors: Priors) -> dict[str, float]:
