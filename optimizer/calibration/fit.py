@@ -12,7 +12,7 @@ the others. Steps that were timed apart are of one model, and are left out by th
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -64,10 +64,17 @@ class Runs:
 
     def only(self, group: str) -> Runs:
         """The runs of one group."""
+        return self._where(lambda name: name == group)
+
+    def without(self, group: str) -> Runs:
+        """The runs of every other group."""
+        return self._where(lambda name: name != group)
+
+    def _where(self, kept: Callable[[str], bool]) -> Runs:
         return Runs(
-            tuple(case for case in self.closed if case.model == group),
-            tuple(case for case in self.throughput if case.cells["model"] == group),
-            tuple(case for case in self.steps if _tp(case) == group),
+            tuple(case for case in self.closed if kept(case.model)),
+            tuple(case for case in self.throughput if kept(case.cells["model"])),
+            tuple(case for case in self.steps if kept(_tp(case))),
         )
 
 
@@ -109,31 +116,45 @@ def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
 
 
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
-    """Fit the era's constants to all runs, and to all but each group's.
+    """Fit the era's constants to all runs, and to all but each group's; nothing of the catalog's own steers a fit."""
+    left_out = {}
+    groups = sorted(set(runs.groups))
+    for group in groups if len(groups) > 1 else ():
+        constants = _fitted(era, runs.without(group), snapshot)
+        left_out[group] = [abs(error) for error in log_errors(runs.only(group), with_engine(snapshot, era, constants))]
+    return EngineFit(_fitted(era, runs, snapshot), left_out)
+
+
+def _fitted(era: str, runs: Runs, snapshot: Snapshot) -> dict[str, float]:
+    """Constants that minimise the objective.
 
     Predictions are linearised in the logarithms of the constants, first around the priors, then around the last fit;
-    ROUNDS of that settle it. A step is halved until the objective itself falls, for the linear one overshoots where
-    constants are far from their priors. The fits without one group take one step from the settled constants, and their
-    errors are evaluated in full.
+    ROUNDS of that settle it. A step is halved until the objective itself falls, for whole ones overshoot where
+    constants are far from their priors.
     """
     priors = priors_of(snapshot.engines[era])
+
+    def errors_at(logs: Floats) -> Floats:
+        """(R,); 0 for a run that is not predicted, which no constant of an engine changes."""
+        errors = _errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
+        return np.nan_to_num(np.array(errors, dtype=np.float64), nan=0.0)
+
     logs = np.log([prior for prior, _ in priors.values()])
-    errors, slopes = _linearised(era, runs, snapshot, logs, priors)
+    errors = errors_at(logs)
     for _ in range(ROUNDS):
-        settled = _descended(era, runs, snapshot, logs, priors, _minimum(errors, slopes, logs, priors) - logs)
-        if settled is None:
+        moved = [errors_at(each) for each in logs + SLOPE_STEP * np.eye(len(logs))]
+        slopes = (np.column_stack(moved) - errors[:, None]) / SLOPE_STEP
+        present = _objective(errors, logs, priors)
+        step = _minimum(errors, slopes, logs, priors) - logs
+        for _ in range(HALVINGS):
+            found = errors_at(logs + step)
+            if _objective(found, logs + step, priors) < present:
+                break
+            step = step / 2.0
+        else:
             break
-        logs = settled
-        errors, slopes = _linearised(era, runs, snapshot, logs, priors)
-    groups = np.array(runs.groups)
-    left_out = {}
-    for group in sorted(set(runs.groups)):
-        rest = groups != group
-        if rest.any():
-            constants = _constants(_minimum(errors[rest], slopes[rest], logs, priors), priors)
-            own = runs.only(group)
-            left_out[group] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
-    return EngineFit(_constants(logs, priors), left_out)
+        logs, errors = logs + step, found
+    return _constants(logs, priors)
 
 
 def priors_of(engine: Engine) -> Priors:
@@ -170,42 +191,16 @@ def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
     return errors
 
 
-def _errors_at(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> Floats:
-    """Errors at the constants, (R,); 0 for a run that is not predicted, which no constant of an engine changes."""
-    errors = _errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
-    return np.nan_to_num(np.array(errors, dtype=np.float64), nan=0.0)
-
-
-def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> tuple[Floats, Floats]:
-    """Errors at the constants, (R,), and their slopes, (R, constants)."""
-    at = _errors_at(era, runs, snapshot, logs, priors)
-    moved = logs + SLOPE_STEP * np.eye(len(logs))
-    others = [_errors_at(era, runs, snapshot, each, priors) for each in moved]
-    return at, (np.column_stack(others) - at[:, None]) / SLOPE_STEP
-
-
-def _descended(
-    era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors, step: Floats
-) -> Floats | None:
-    """Logarithms after the step, halved until the objective falls; None if it does not."""
-
-    def objective(at: Floats) -> float:
-        return float((_residuals(_errors_at(era, runs, snapshot, at, priors), at, priors) ** 2).sum())
-
-    present = objective(logs)
-    for halving in range(HALVINGS):
-        moved = logs + step / 2**halving
-        if objective(moved) < present:
-            return moved
-    return None
-
-
 def _minimum(errors: Floats, slopes: Floats, around: Floats, priors: Priors) -> Floats:
     """Logarithms of the constants that minimise the objective of the linearised predictions."""
     from scipy.optimize import least_squares  # a development dependency
 
     found: Floats = least_squares(lambda logs: _residuals(errors + slopes @ (logs - around), logs, priors), around).x
     return found
+
+
+def _objective(errors: Floats, logs: Floats, priors: Priors) -> float:
+    return float((_residuals(errors, logs, priors) ** 2).sum())
 
 
 def _residuals(errors: Floats, logs: Floats, priors: Priors) -> Floats:
