@@ -39,6 +39,7 @@ def observe(result: BenchmarkResult, tpot: Latency, stated: Stated, snapshot: Sn
     deployment = result.deployment
     model = _name(result, "model", stated.model, result.model)
     engine = _name(result, "engine", stated.engine, deployment.engine)
+    version = deployment.engine_version if engine == deployment.engine else None  # it is the version of the file's
     tp = _number(result, "tp", stated.tp, deployment.tp)
     pp = _number(result, "pp", stated.pp, deployment.pp)
     if tp is None:
@@ -57,6 +58,7 @@ def observe(result: BenchmarkResult, tpot: Latency, stated: Stated, snapshot: Sn
         "accelerator": _accelerator(result, stated, snapshot),
         "accelerators": _text(accelerators or tp * (pp or 1)),
         "engine": engine,
+        "engine_version": version or "",
         "tp": _text(tp),
         "pp": _text(pp),
         "ep": _text(_number(result, "ep", stated.ep, deployment.ep)),

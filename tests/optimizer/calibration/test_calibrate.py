@@ -86,6 +86,22 @@ def test_several_models_are_refused_and_several_parts_are_not(snapshot: Snapshot
     assert [each.correction.accelerator for each in found.calibrations] == ["h100-sxm-80gb", "h200-sxm-141gb"]
 
 
+def report(version: str, name: str) -> InputFile:
+    system = {"accelerator": "h100-sxm-80gb", "accelerators": 1, "engine": "vllm", "tp": 1}
+    return InputFile(name, writers.llmd_report(run(engine_version=version, **system)))
+
+
+def test_a_server_of_an_older_version_corrects_its_own_era(snapshot: Snapshot) -> None:
+    found = calibrated(snapshot, report("0.6.3", "old"), report("v0.12.0", "new"), stated=Stated())
+    assert [each.correction.engine for each in found.calibrations] == ["vllm", "vllm-2024"]
+    assert [[file.name for file in each.correction.files] for each in found.calibrations] == [["new"], ["old"]]
+
+
+def test_an_engine_that_is_stated_does_not_take_the_version_of_another(snapshot: Snapshot) -> None:
+    (found,) = calibrated(snapshot, report("0.12", "new"), stated=Stated(engine="vllm-2024")).calibrations
+    assert found.correction.engine == "vllm-2024"
+
+
 def test_a_file_given_twice_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(ResultError, match="the same content is given twice"):
         calibrated(snapshot, file(run(), name="a"), file(run(), name="b"))
