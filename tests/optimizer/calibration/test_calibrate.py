@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -84,6 +85,27 @@ def test_several_models_are_refused_and_several_parts_are_not(snapshot: Snapshot
     ]
     found = calibrated(snapshot, *(InputFile(str(place), data) for place, data in enumerate(runs)), stated=Stated())
     assert [each.correction.accelerator for each in found.calibrations] == ["h100-sxm-80gb", "h200-sxm-141gb"]
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [("awq_marlin", "int4"), ("W8A8_FP8", "fp8"), ("fp8", "fp8"), ("int8", "int8"), ("compressed-tensors", "bf16")],
+)
+def test_a_quantization_is_read_as_engines_call_it(snapshot: Snapshot, named: str, found: str) -> None:
+    record = writers.vllm_object(run(model="llama-3.1-8b")) | {"quant": named}
+    sweep = writers.sweep_row(run(model="llama-3.1-8b", tp=1), 0) | {"--quantization": named}
+    for written in (record, [sweep]):
+        (each,) = calibrated(snapshot, InputFile("results", json.dumps(written).encode())).calibrations
+        assert list(each.correction.step_factors) == [found]
+
+
+def test_a_dashboards_fp4_is_nvfp4_and_what_is_no_format_is_refused(snapshot: Snapshot) -> None:
+    data = writers.dashboard(run())
+    on_b200 = replace(STATED, gpu="b200-sxm-180gb")
+    (found,) = calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp4"')), stated=on_b200).calibrations
+    assert list(found.correction.step_factors) == ["nvfp4"]
+    with pytest.raises(ResultError, match=r"a\[0\]: unknown weights_format 'fp3'; known: bf16"):
+        calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp3"')), stated=on_b200)
 
 
 def report(version: str, name: str) -> InputFile:
