@@ -12,7 +12,7 @@ the others. Steps that were timed apart are of one model, and are left out by th
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -39,9 +39,9 @@ PRIORS: Priors = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s
 EAGER_PRIORS: Priors = {"eager_layer_s": (3e-4, 0.5), "older_host_factor": (1.3, 0.3)}
 # Errors beyond this count by their size, not its square: noise of releases and mislabelled rows.
 SOFT_ERROR = 0.1
-ROUNDS = 4
-# A constant that is 0 starts from here, for its logarithm is fitted.
-LEAST_S = 1e-7
+ROUNDS = 8
+# Of a step that does not lower the objective; a step that still does not is none.
+HALVINGS = 8
 SLOPE_STEP = 0.05
 
 
@@ -64,10 +64,17 @@ class Runs:
 
     def only(self, group: str) -> Runs:
         """The runs of one group."""
+        return self._where(lambda name: name == group)
+
+    def without(self, group: str) -> Runs:
+        """The runs of every other group."""
+        return self._where(lambda name: name != group)
+
+    def _where(self, kept: Callable[[str], bool]) -> Runs:
         return Runs(
-            tuple(case for case in self.closed if case.model == group),
-            tuple(case for case in self.throughput if case.cells["model"] == group),
-            tuple(case for case in self.steps if _tp(case) == group),
+            tuple(case for case in self.closed if kept(case.model)),
+            tuple(case for case in self.throughput if kept(case.cells["model"])),
+            tuple(case for case in self.steps if kept(_tp(case))),
         )
 
 
@@ -109,28 +116,45 @@ def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
 
 
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
-    """Fit the era's constants to all runs, and to all but each group's.
-
-    Predictions are linearised in the logarithms of the constants, first around
-    the engine's present constants, then around the last fit; ROUNDS of that settle it. The
-    fits without one group start from the linearisation of the last round, and their errors are evaluated in full.
-    """
-    engine = snapshot.engines[era]
-    priors = priors_of(engine)
-    logs = np.log([max(getattr(engine, name), LEAST_S) for name in priors])
-    for _ in range(ROUNDS):
-        around = logs
-        errors, slopes = _linearised(era, runs, snapshot, around, priors)
-        logs = _minimum(errors, slopes, around, priors)
-    groups = np.array(runs.groups)
+    """Fit the era's constants to all runs, and to all but each group's; nothing of the catalog's own steers a fit."""
     left_out = {}
-    for group in sorted(set(runs.groups)):
-        rest = groups != group
-        if rest.any():
-            constants = _constants(_minimum(errors[rest], slopes[rest], around, priors), priors)
-            own = runs.only(group)
-            left_out[group] = [abs(error) for error in log_errors(own, with_engine(snapshot, era, constants))]
-    return EngineFit(_constants(logs, priors), left_out)
+    groups = sorted(set(runs.groups))
+    for group in groups if len(groups) > 1 else ():
+        constants = _fitted(era, runs.without(group), snapshot)
+        left_out[group] = [abs(error) for error in log_errors(runs.only(group), with_engine(snapshot, era, constants))]
+    return EngineFit(_fitted(era, runs, snapshot), left_out)
+
+
+def _fitted(era: str, runs: Runs, snapshot: Snapshot) -> dict[str, float]:
+    """Constants that minimise the objective.
+
+    Predictions are linearised in the logarithms of the constants, first around the priors, then around the last fit;
+    ROUNDS of that settle it. A step is halved until the objective itself falls, for whole ones overshoot where
+    constants are far from their priors.
+    """
+    priors = priors_of(snapshot.engines[era])
+
+    def errors_at(logs: Floats) -> Floats:
+        """(R,); 0 for a run that is not predicted, which no constant of an engine changes."""
+        errors = _errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
+        return np.nan_to_num(np.array(errors, dtype=np.float64), nan=0.0)
+
+    logs = np.log([prior for prior, _ in priors.values()])
+    errors = errors_at(logs)
+    for _ in range(ROUNDS):
+        moved = [errors_at(each) for each in logs + SLOPE_STEP * np.eye(len(logs))]
+        slopes = (np.column_stack(moved) - errors[:, None]) / SLOPE_STEP
+        present = _objective(errors, logs, priors)
+        step = _minimum(errors, slopes, logs, priors) - logs
+        for _ in range(HALVINGS):
+            found = errors_at(logs + step)
+            if _objective(found, logs + step, priors) < present:
+                break
+            step = step / 2.0
+        else:
+            break
+        logs, errors = logs + step, found
+    return _constants(logs, priors)
 
 
 def priors_of(engine: Engine) -> Priors:
@@ -167,34 +191,26 @@ def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
     return errors
 
 
-def _linearised(era: str, runs: Runs, snapshot: Snapshot, logs: Floats, priors: Priors) -> tuple[Floats, Floats]:
-    """Errors at the constants, (R,), and their slopes, (R, constants); a run that is not predicted has none of both."""
-    at = np.array(_errors(runs, with_engine(snapshot, era, _constants(logs, priors))), dtype=np.float64)
-    slopes = np.zeros((len(at), len(logs)))
-    for column in range(len(logs)):
-        moved = logs.copy()
-        moved[column] += SLOPE_STEP
-        other = np.array(_errors(runs, with_engine(snapshot, era, _constants(moved, priors))), dtype=np.float64)
-        slopes[:, column] = (other - at) / SLOPE_STEP
-    unknown = np.isnan(at) | np.isnan(slopes).any(axis=1)
-    return np.where(unknown, 0.0, at), np.where(unknown[:, None], 0.0, slopes)
-
-
 def _minimum(errors: Floats, slopes: Floats, around: Floats, priors: Priors) -> Floats:
     """Logarithms of the constants that minimise the objective of the linearised predictions."""
     from scipy.optimize import least_squares  # a development dependency
 
+    found: Floats = least_squares(lambda logs: _residuals(errors + slopes @ (logs - around), logs, priors), around).x
+    return found
+
+
+def _objective(errors: Floats, logs: Floats, priors: Priors) -> float:
+    return float((_residuals(errors, logs, priors) ** 2).sum())
+
+
+def _residuals(errors: Floats, logs: Floats, priors: Priors) -> Floats:
+    """What the objective sums the squares of, (R + constants,)."""
     expected = np.log([prior for prior, _ in priors.values()])
     widths = np.array([width for _, width in priors.values()])
-
-    def residuals(logs: Floats) -> Floats:
-        size = (errors + slopes @ (logs - around)) / SOFT_ERROR
-        # squared, this is the soft absolute value 2(√(1 + z²) − 1)
-        soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
-        return np.concatenate([soft, (logs - expected) / widths])
-
-    found: Floats = least_squares(residuals, around).x
-    return found
+    size = errors / SOFT_ERROR
+    # squared, this is the soft absolute value 2(√(1 + z²) − 1)
+    soft = np.sqrt(2.0 * (np.sqrt(1.0 + size**2) - 1.0))
+    return np.concatenate([soft, (logs - expected) / widths])
 
 
 def _constants(logs: Floats, priors: Priors) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.engines import version_number
 from catalog.errors import UnknownName
 from catalog.parts import Accelerator
 from catalog.read import Snapshot
@@ -12,6 +13,8 @@ from optimizer.calibration.kernels import KernelAgreement, part_agreements
 from optimizer.errors import QuestionError
 
 FOLDER = "kernels"
+# The first whose attention takes grouped heads.
+OLDEST_TORCH = (2, 5)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ def measure_kernels(name: str | None, out: Path | None, user_folder: Path, snaps
     name: the part, where what torch calls it is not enough. out: where the measurements go; by default a folder of the
     part's own in `user_folder`.
 
-    Raises QuestionError without torch or a GPU, for a part that the catalog has not, or if nothing can be written.
+    Raises QuestionError without torch 2.5 or a GPU, for a part that the catalog has not, or if nothing can be written.
     """
     called = _device_name()
     part = _part(name or called, snapshot, stated=name is not None)
@@ -57,6 +60,9 @@ def _device_name() -> str:
             f"calibrate --measure: torch {torch.__version__} finds no GPU; run it on a machine with one, or calibrate "
             "by results of a benchmark tool: roofplan calibrate RESULTS…"
         )
+    if version_number(torch.__version__) < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        raise QuestionError(f"calibrate --measure: torch {torch.__version__} is too old; {oldest} or newer is needed")
     return str(torch.cuda.get_device_name())
 
 

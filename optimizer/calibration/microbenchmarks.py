@@ -5,7 +5,8 @@
 Imports torch, and nothing but torch and Python's own library: the file runs where Roofplan is not installed. Writes
 one CSV per operation into OUT_DIR, a row per shape: seconds of one call and the spread of the repetitions. Calls are
 replayed from a CUDA graph, as engines replay their decode steps, and go through enough copies of their weights or
-caches that none is found in the L2 cache.
+caches that none is found in the L2 cache. Kernels that torch has not, and shapes that do not fit the memory, are left
+out with a line that says so. Needs torch 2.5.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -127,7 +128,26 @@ class Launch:
     spread: float
 
 
+SomeRow = TypeVar("SomeRow", Gemm, Attention, ExpertProducts, Copy)
 Row = Gemm | Attention | ExpertProducts | Copy | Launch
+
+
+def has_kernel(name: str, about: str) -> bool:
+    """Whether torch has a kernel that it does not promise to have; if not, a line says what is left out."""
+    found = hasattr(torch, name)
+    if not found:
+        print(f"torch {torch.__version__} has no {name}: {about} are not measured", file=sys.stderr)
+    return found
+
+
+def fitting(measured: Callable[..., Iterator[SomeRow]], shapes: Iterable[tuple[Any, ...]]) -> Iterator[SomeRow]:
+    """Rows of every shape; what does not fit the memory is left out, and a line says so."""
+    for shape in shapes:
+        try:
+            yield from measured(*shape)
+        except torch.OutOfMemoryError:
+            print(f"no memory for {measured.__name__.strip('_')} of {shape}", file=sys.stderr)
+        torch.cuda.empty_cache()
 
 
 def timed_graph(calls: Sequence[Callable[[], Any]]) -> tuple[float, float]:
@@ -149,6 +169,8 @@ def timed_if_there(about: str, calls: Sequence[Callable[[], Any]]) -> tuple[floa
     """As `timed_graph`, None if torch ships no such kernel for this part and shape."""
     try:
         return timed_graph(calls)
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         print(f"no {about}: {str(error)[:80]}", file=sys.stderr)
         return None
@@ -180,20 +202,25 @@ def cycled(call: Callable[[torch.Tensor], Any], operands: Sequence[torch.Tensor]
     return [partial(call, operands[index % len(operands)]) for index in range(calls)]
 
 
-def gemms(tokens: Iterable[int], projections: Iterable[tuple[int, int]]) -> Iterator[Gemm]:
-    """Products in bf16 and, scaled per tensor, in fp8."""
+def gemms(tokens: Iterable[int], projections: Iterable[tuple[int, int]], *, eight_bits: bool) -> Iterator[Gemm]:
+    """Products in bf16 and, with `eight_bits`, in fp8 scaled per tensor."""
+    shapes = itertools.product(projections, tokens)
+    return fitting(_gemms, ((rows, outputs, inputs, eight_bits) for (outputs, inputs), rows in shapes))
+
+
+def _gemms(rows: int, outputs: int, inputs: int, eight_bits: bool) -> Iterator[Gemm]:
+    x = torch.randn(rows, inputs, device="cuda", dtype=torch.bfloat16)
+    weights = [
+        torch.randn(outputs, inputs, device="cuda", dtype=torch.bfloat16) for _ in range(copies(outputs * inputs))
+    ]
+    yield Gemm("bf16", rows, outputs, inputs, *timed_graph(cycled(partial(_product, x), weights)))
+    if not eight_bits:
+        return
     one = torch.ones((), device="cuda")
-    for (outputs, inputs), rows in itertools.product(projections, tokens):
-        x = torch.randn(rows, inputs, device="cuda", dtype=torch.bfloat16)
-        x8 = x.to(torch.float8_e4m3fn)
-        weights = [
-            torch.randn(outputs, inputs, device="cuda", dtype=torch.bfloat16) for _ in range(copies(outputs * inputs))
-        ]
-        weights8 = [weight.to(torch.float8_e4m3fn) for weight in weights]
-        yield Gemm("bf16", rows, outputs, inputs, *timed_graph(cycled(partial(_product, x), weights)))
-        seconds = timed_if_there("fp8 product", cycled(partial(_scaled_product, x8, one), weights8))
-        if seconds is not None:
-            yield Gemm("fp8", rows, outputs, inputs, *seconds)
+    x8, weights8 = x.to(torch.float8_e4m3fn), [weight.to(torch.float8_e4m3fn) for weight in weights]
+    seconds = timed_if_there("fp8 product", cycled(partial(_scaled_product, x8, one), weights8))
+    if seconds is not None:
+        yield Gemm("fp8", rows, outputs, inputs, *seconds)
 
 
 def _product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -208,23 +235,27 @@ def attentions(
     heads: Iterable[tuple[int, int, int]], batches: Sequence[int], contexts: Sequence[int], prefills: Sequence[int]
 ) -> Iterator[Attention]:
     """Decode of one token per sequence, then prefill of one sequence, by the kernels that torch ships."""
-    backends = (("flash", SDPBackend.FLASH_ATTENTION), ("cudnn", SDPBackend.CUDNN_ATTENTION))
-    shapes = [(batch, 1, context) for batch in batches for context in contexts]
-    shapes += [(1, tokens, tokens) for tokens in prefills]
-    for (n_heads, kv_heads, dim), (batch, new, context), (name, backend) in itertools.product(heads, shapes, backends):
-        cache_bytes = 4.0 * batch * context * kv_heads * dim
-        if cache_bytes > MOST_CACHE_BYTES:
-            continue
-        number = copies(cache_bytes)
-        query = torch.randn(batch, n_heads, new, dim, device="cuda", dtype=torch.bfloat16)
+    new_and_cached = [(batch, 1, context) for batch in batches for context in contexts]
+    new_and_cached += [(1, tokens, tokens) for tokens in prefills]
+    shapes = ((*of_heads, *of_tokens) for of_heads, of_tokens in itertools.product(heads, new_and_cached))
+    return fitting(_attentions, shapes)
+
+
+def _attentions(heads: int, kv_heads: int, dim: int, batch: int, new: int, context: int) -> Iterator[Attention]:
+    cache_bytes = 4.0 * batch * context * kv_heads * dim
+    if cache_bytes > MOST_CACHE_BYTES:
+        return
+    for name, backend in (("flash", SDPBackend.FLASH_ATTENTION), ("cudnn", SDPBackend.CUDNN_ATTENTION)):
+        query = torch.randn(batch, heads, new, dim, device="cuda", dtype=torch.bfloat16)
         caches = [
-            torch.randn(2, batch, kv_heads, context, dim, device="cuda", dtype=torch.bfloat16) for _ in range(number)
+            torch.randn(2, batch, kv_heads, context, dim, device="cuda", dtype=torch.bfloat16)
+            for _ in range(copies(cache_bytes))
         ]
-        about = f"{name} kernel for {n_heads, kv_heads, dim, batch, new, context}"
+        about = f"{name} kernel for {heads, kv_heads, dim, batch, new, context}"
         with sdpa_kernel(backend):
             seconds = timed_if_there(about, cycled(partial(_attend, query, new > 1), caches))
         if seconds is not None:
-            yield Attention(name, batch, n_heads, kv_heads, dim, new, context, *seconds)
+            yield Attention(name, batch, heads, kv_heads, dim, new, context, *seconds)
 
 
 def _attend(query: torch.Tensor, causal: bool, cache: torch.Tensor) -> torch.Tensor:
@@ -233,18 +264,21 @@ def _attend(query: torch.Tensor, causal: bool, cache: torch.Tensor) -> torch.Ten
 
 def experts(shapes: Iterable[tuple[int, int, int, int]], tokens: Iterable[int]) -> Iterator[ExpertProducts]:
     """Grouped products in bf16 over tokens that are sorted by expert."""
-    for (number, hidden, width, active), rows in itertools.product(shapes, tokens):
-        up = torch.randn(number, hidden, 2 * width, device="cuda", dtype=torch.bfloat16)
-        down = torch.randn(number, width, hidden, device="cuda", dtype=torch.bfloat16)
-        chosen = torch.rand(rows, number, device="cuda").topk(active, dim=1).indices
-        counts = torch.bincount(chosen.flatten(), minlength=number)
-        ends = counts.cumsum(0).to(torch.int32)
-        x = torch.randn(rows * active, hidden, device="cuda", dtype=torch.bfloat16)
-        inner = torch.randn(rows * active, width, device="cuda", dtype=torch.bfloat16)
-        calls = [partial(_expert_products, x, inner, up, down, ends)] * CALLS_PER_GRAPH
-        seconds = timed_if_there("grouped product", calls)
-        if seconds is not None:
-            yield ExpertProducts("bf16_grouped", number, active, hidden, width, rows, *seconds)
+    return fitting(_experts, ((*shape, rows) for shape, rows in itertools.product(shapes, tokens)))
+
+
+def _experts(number: int, hidden: int, width: int, active: int, rows: int) -> Iterator[ExpertProducts]:
+    up = torch.randn(number, hidden, 2 * width, device="cuda", dtype=torch.bfloat16)
+    down = torch.randn(number, width, hidden, device="cuda", dtype=torch.bfloat16)
+    chosen = torch.rand(rows, number, device="cuda").topk(active, dim=1).indices
+    counts = torch.bincount(chosen.flatten(), minlength=number)
+    ends = counts.cumsum(0).to(torch.int32)
+    x = torch.randn(rows * active, hidden, device="cuda", dtype=torch.bfloat16)
+    inner = torch.randn(rows * active, width, device="cuda", dtype=torch.bfloat16)
+    calls = [partial(_expert_products, x, inner, up, down, ends)] * CALLS_PER_GRAPH
+    seconds = timed_if_there("grouped product", calls)
+    if seconds is not None:
+        yield ExpertProducts("bf16_grouped", number, active, hidden, width, rows, *seconds)
 
 
 def _expert_products(
@@ -256,17 +290,20 @@ def _expert_products(
 
 def device_copies(sizes: Iterable[int]) -> Iterator[Copy]:
     """Copies on the device, and from and to pinned host memory."""
-    for size in sizes:
-        here = torch.empty(size, device="cuda", dtype=torch.uint8)
-        there = torch.empty_like(here)
-        number = 1 if size > CACHE_BYTES else CALLS_PER_GRAPH
-        yield Copy("device_to_device", size, *timed_graph([partial(there.copy_, here)] * number))
-        if size > 2**30:
-            continue
-        host = torch.empty(size, dtype=torch.uint8, pin_memory=True)
-        host.copy_(here)
-        yield Copy("host_to_device", size, *timed(partial(here.copy_, host, non_blocking=True), 1))
-        yield Copy("device_to_host", size, *timed(partial(host.copy_, here, non_blocking=True), 1))
+    return fitting(_copies, ((size,) for size in sizes))
+
+
+def _copies(size: int) -> Iterator[Copy]:
+    here = torch.empty(size, device="cuda", dtype=torch.uint8)
+    there = torch.empty_like(here)
+    number = 1 if size > CACHE_BYTES else CALLS_PER_GRAPH
+    yield Copy("device_to_device", size, *timed_graph([partial(there.copy_, here)] * number))
+    if size > 2**30:
+        return
+    host = torch.empty(size, dtype=torch.uint8, pin_memory=True)
+    host.copy_(here)
+    yield Copy("host_to_device", size, *timed(partial(here.copy_, host, non_blocking=True), 1))
+    yield Copy("device_to_host", size, *timed(partial(host.copy_, here, non_blocking=True), 1))
 
 
 def launches() -> Iterator[Launch]:
@@ -293,7 +330,6 @@ def write(rows: Iterable[Row], path: Path, about: str) -> None:
             values = [f"{value:.4g}" if isinstance(value, float) else value for value in fields.values()]
             writer.writerow([*values, about])
             file.flush()
-    torch.cuda.empty_cache()
 
 
 def measure(out: Path, quick: bool) -> None:
@@ -301,17 +337,19 @@ def measure(out: Path, quick: bool) -> None:
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
     name = torch.cuda.get_device_name()
+    eight_bits, grouped = has_kernel("_scaled_mm", "fp8 products"), has_kernel("_grouped_mm", "experts")
     about = f"measured on one {name} with torch {torch.__version__} on {date.today()}"
     few = 2 if quick else None
     write(launches(), out / "launches.csv", about)
     write(device_copies(COPY_BYTES[:few]), out / "copies.csv", about)
-    write(gemms(TOKENS[:few], PROJECTIONS[:few]), out / "gemm.csv", about)
+    write(gemms(TOKENS[:few], PROJECTIONS[:few], eight_bits=eight_bits), out / "gemm.csv", about)
     write(
         attentions(HEADS[:few], DECODE_BATCHES[:few], DECODE_CONTEXTS[:few], PREFILL_TOKENS[:few]),
         out / "attention.csv",
         about,
     )
-    write(experts(EXPERTS[:few], EXPERT_TOKENS[:few]), out / "experts.csv", about)
+    if grouped:
+        write(experts(EXPERTS[:few], EXPERT_TOKENS[:few]), out / "experts.csv", about)
 
 
 if __name__ == "__main__":

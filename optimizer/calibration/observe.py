@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import UnknownName
+from catalog.quantization import QUANTIZATION
 from catalog.read import Snapshot
 from optimizer.additions import Additions
 from optimizer.calibration.factors import Observation
@@ -39,6 +40,7 @@ def observe(result: BenchmarkResult, tpot: Latency, stated: Stated, snapshot: Sn
     deployment = result.deployment
     model = _name(result, "model", stated.model, result.model)
     engine = _name(result, "engine", stated.engine, deployment.engine)
+    version = deployment.engine_version if engine == deployment.engine else None  # it is the version of the file's
     tp = _number(result, "tp", stated.tp, deployment.tp)
     pp = _number(result, "pp", stated.pp, deployment.pp)
     if tp is None:
@@ -57,11 +59,12 @@ def observe(result: BenchmarkResult, tpot: Latency, stated: Stated, snapshot: Sn
         "accelerator": _accelerator(result, stated, snapshot),
         "accelerators": _text(accelerators or tp * (pp or 1)),
         "engine": engine,
+        "engine_version": version or "",
         "tp": _text(tp),
         "pp": _text(pp),
         "ep": _text(_number(result, "ep", stated.ep, deployment.ep)),
         "dp_attention": _text(_number(result, "dp-attention", stated.dp_attention, deployment.dp_attention)),
-        "weights_format": stated.weights or deployment.weights_format or "",
+        "weights_format": stated.weights or _weights(deployment.weights_format) or "",
         "kv_format": stated.kv or "",
         "prompt_tokens": _text(result.prompt_tokens),
         "output_tokens": _text(result.output_tokens),
@@ -89,6 +92,11 @@ def _number(result: BenchmarkResult, option: str, stated: float | None, read: fl
     if stated is not None and read is not None and stated != read:
         raise ResultError(f"{result.source}: the file says {option} {read:g}, --{option} says {stated:g}")
     return read if stated is None else stated
+
+
+def _weights(named: str | None) -> str | None:
+    """A format of the catalog, None for the checkpoint's own; a name of no quantization is taken for a format."""
+    return None if named is None else QUANTIZATION.get(named.lower(), named)
 
 
 def _known_model(result: BenchmarkResult, name: str, snapshot: Snapshot) -> str:

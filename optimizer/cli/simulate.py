@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +23,9 @@ _NO_JOB = (
 )
 # An interval needs several batches, and a batch its own 99th percentile.
 FEWEST_SEEDS, MOST_SEEDS = 3, 100
-FEWEST_REQUESTS = 2_000
-LARGEST_BURSTINESS = 100.0
+FEWEST_REQUESTS, MOST_REQUESTS = 2_000, 10_000_000
+DEFAULT_REQUESTS = 20_000
+POISSON, LARGEST_BURSTINESS = 1.0, 100.0
 
 
 class RouterName(StrEnum):
@@ -38,17 +40,19 @@ def simulate(
     seeds: Annotated[
         int, typer.Option(min=FEWEST_SEEDS, max=MOST_SEEDS, help="Independent runs, from seed 1 on.")
     ] = FEWEST_SEEDS,
-    requests: Annotated[int, typer.Option(min=FEWEST_REQUESTS, help="Requests that are counted in each run.")] = 20_000,
+    requests: Annotated[
+        int, typer.Option(min=FEWEST_REQUESTS, max=MOST_REQUESTS, help="Requests that are counted in each run.")
+    ] = DEFAULT_REQUESTS,
     router: Annotated[RouterName, typer.Option(help="Who gets a request.")] = RouterName.ROUND_ROBIN,
     burstiness: Annotated[
         float,
         typer.Option(
-            min=1.0,
+            min=POISSON,
             max=LARGEST_BURSTINESS,
             metavar="CV2",
             help="Squared variation of gaps between arrivals; 1: Poisson.",
         ),
-    ] = 1.0,
+    ] = POISSON,
     as_json: AsJson = False,
 ) -> None:
     """Simulate the cheapest design for a specification, and hold each limit against it.
@@ -83,6 +87,19 @@ def simulate(
         def page() -> Text:
             if outcome.simulation is None or outcome.design is None or outcome.cost is None:
                 return render(outcome, spec, str(spec_file))
-            return render_simulation(outcome.simulation, outcome.design, outcome.cost, str(spec_file))
+            again = _command(spec_file, seeds, requests, router, burstiness)
+            return render_simulation(outcome.simulation, outcome.design, outcome.cost, again)
 
         raise typer.Exit(print_outcome(outcome, page, started, as_json=as_json))
+
+
+def _command(spec_file: Path, seeds: int, requests: int, router: RouterName, burstiness: float) -> str:
+    """The command that simulates the same runs, with the options that are not at their defaults."""
+    options = (
+        ("--seeds", seeds, FEWEST_SEEDS),
+        ("--requests", requests, DEFAULT_REQUESTS),
+        ("--router", router.value, RouterName.ROUND_ROBIN.value),
+        ("--burstiness", burstiness, POISSON),
+    )
+    chosen = [f"{name} {value}" for name, value, default in options if value != default]
+    return " ".join(["roofplan simulate", quote(str(spec_file)), *chosen])

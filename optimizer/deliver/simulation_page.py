@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from rich.text import Text
 
 from optimizer.deliver.design_sections import counted, machines_text
@@ -30,8 +28,8 @@ _INTERVAL_WIDTH = 24
 _STYLES = {Verdict.HOLDS: "green", Verdict.UNDECIDED: "yellow", Verdict.VIOLATED: "bold red"}
 
 
-def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, source_name: str) -> Text:
-    """The page; `source_name` is the path of the specification as the reader would type it."""
+def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, command: str) -> Text:
+    """The page; `command` is what simulates the same runs again."""
     verdict = Text.assemble(
         ("Simulated", "bold"),
         " ",
@@ -44,7 +42,7 @@ def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, sou
             (_traffic(simulation),),
             *((_scenario(scenario, first=index == 0),) for index, scenario in enumerate(simulation.scenarios)),
             (_limits(simulation.limits, simulation.scenarios[-1].risk),),
-            (Section("Next", (Text(f"roofplan simulate {quote(source_name)} --json"),)),),
+            (Section("Next", (Text(f"{command} --json"),)),),
         ),
     )
 

@@ -242,10 +242,12 @@ def _integer(cells: Mapping[str, str], name: str) -> int:
 
 
 def _share(cells: Mapping[str, str], name: str) -> float:
-    text = cells.get(name)
-    if not text or float(text) == 0.0:
-        return 0.0
-    value = _number(name, text)
-    if value >= 1.0:
-        raise Unsupported(f"{name} must be below 1, not {text}")
+    """A number from 0 to below 1; an empty cell is 0."""
+    text = cells.get(name) or "0"
+    try:
+        value = float(text)
+    except ValueError:
+        raise Unsupported(f"{name} {text!r} is not a number") from None
+    if not 0.0 <= value < 1.0:
+        raise Unsupported(f"{name} must be at least 0 and below 1, not {text}")
     return value

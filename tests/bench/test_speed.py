@@ -121,8 +121,14 @@ def test_speed() -> None:
     assert figures["predict_s"] <= 2.0
 
 
+def bar(measured: float, most: float, unit: str) -> str:
+    """The most that may be measured, and whether it is missed."""
+    return f"{most:g} {unit}" if measured <= most else f"{most:g} {unit}: **missed**"
+
+
 def performance_page(figures: dict[str, float]) -> str:
     page = io.StringIO()
+    solve_bar = bar(figures["solve_s"], 1.5, "s")
     processor = next(
         (
             line.split(":")[1].strip()
@@ -141,16 +147,16 @@ the ratios.
 
 | what | measured | bar |
 |---|---|---|
-| `roofplan solve {EXAMPLE}`, wall time from process start | {figures["solve_s"]:.2f} s | 1.5 s |
+| `roofplan solve {EXAMPLE}`, wall time from process start | {figures["solve_s"]:.2f} s | {solve_bar} |
 | the same over importing CP-SAT ({figures["import_s"]:.2f} s) | {figures["solve_s"] / figures["import_s"]:.1f} × | |
 | the same, CPU of the planning process | {figures["solve_cpu_s"]:.2f} s | |
-| the same, largest resident set | {figures["solve_mib"]:.0f} MiB | 600 MiB |
+| the same, largest resident set | {figures["solve_mib"]:.0f} MiB | {bar(figures["solve_mib"], 600, "MiB")} |
 | rows of its candidate space before legality | {figures["rows"]:,.0f} | 1,000,000 |
 | of them refined (evaluated one by one) | {figures["refined"]:,.0f} | |
-| `roofplan --help`, CPU | {figures["help_s"]:.2f} s | 0.35 s |
-| loading the compiled catalog | {figures["load_ms"]:.0f} ms | 60 ms |
-| one decode step, in bulk, one core | {figures["step_us"]:.2f} µs | 1 µs |
-| predicting 1,000 deployments | {figures["predict_s"]:.2f} s | 2 s |
+| `roofplan --help`, CPU | {figures["help_s"]:.2f} s | {bar(figures["help_s"], 0.35, "s")} |
+| loading the compiled catalog | {figures["load_ms"]:.0f} ms | {bar(figures["load_ms"], 60, "ms")} |
+| one decode step, in bulk, one core | {figures["step_us"]:.2f} µs | {bar(figures["step_us"], 1, "µs")} |
+| predicting 1,000 deployments | {figures["predict_s"]:.2f} s | {bar(figures["predict_s"], 2, "s")} |
 """
     )
     return page.getvalue()

@@ -159,9 +159,8 @@ def test_places_that_cannot_be_read_or_written(run: Run, results: Path, tmp_path
 class _Gpu:
     """As much of torch as is asked before anything is measured."""
 
-    __version__ = "2.0"
-
-    def __init__(self, *, name: str | None) -> None:
+    def __init__(self, *, name: str | None, version: str = "2.11.0+cu130") -> None:
+        self.__version__ = version
         self.cuda = self
         self.name = name
 
@@ -183,7 +182,7 @@ def test_without_torch_nothing_is_measured(run: Run, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [(None, "torch 2.0 finds no GPU"), ("NVIDIA X900", "torch names the GPU 'NVIDIA X900'")],
+    [(None, "torch 2.11.0+cu130 finds no GPU"), ("NVIDIA X900", "torch names the GPU 'NVIDIA X900'")],
 )
 def test_a_gpu_that_is_not_there_or_not_known(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str | None, said: str
@@ -192,6 +191,14 @@ def test_a_gpu_that_is_not_there_or_not_known(
     ran = run("calibrate", "--measure", "-o", str(tmp_path / "kernels"))
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
+    assert not (tmp_path / "kernels").exists()
+
+
+def test_a_torch_that_is_too_old(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", _Gpu(name="NVIDIA H200", version="2.4.1"))
+    ran = run("calibrate", "--measure", "-o", str(tmp_path / "kernels"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "torch 2.4.1 is too old; 2.5 or newer is needed" in ran.err
     assert not (tmp_path / "kernels").exists()
 
 

@@ -22,7 +22,13 @@ def test_the_page_shows_the_law_the_simulation_and_the_limits(run: Run, spec_fil
         assert sum(f"{metric} law" in line for line in lines) == 2
         assert sum(f"{metric} simulated" in line for line in lines) == 2
     assert sum(line.split()[-1] in ("holds", "undecided", "violated") for line in lines if line) == 2
-    assert lines[-1] == f"Next      roofplan simulate {spec_file()} --json"
+    assert lines[-1] == f"Next      roofplan simulate {spec_file()} --requests 2000 --json"
+
+
+def test_what_comes_next_simulates_the_same_runs(run: Run, spec_file: SpecFile) -> None:
+    options = "--seeds 4 --requests 2000 --router least_loaded --burstiness 2.5"
+    ran = run("simulate", str(spec_file()), *options.split())
+    assert ran.out.splitlines()[-1] == f"Next      roofplan simulate {spec_file()} {options} --json"
 
 
 def test_json_is_the_answer_of_solve_with_a_simulation(run: Run, spec_file: SpecFile) -> None:
@@ -69,6 +75,7 @@ def test_an_infeasible_spec_ends_with_3_as_solve_does(run: Run, spec_file: SpecF
     [
         (["--seeds", "2"], "--seeds"),
         (["--requests", "100"], "--requests"),
+        (["--requests", "10000001"], "--requests"),
         (["--burstiness", "0.5"], "--burstiness"),
         (["--router", "random"], "round_robin"),
     ],

@@ -53,8 +53,8 @@ IMPORTERS = (
 def read_results(data: bytes, source: str) -> tuple[BenchmarkResult, ...]:
     """The runs in a file's bytes; `source` names the file in results and messages.
 
-    Raises ResultError for bytes that are no such file, an unknown tool, two tools in one file, or what a tool's own
-    reader refuses.
+    Raises ResultError for bytes that are no such file, an unknown tool, two tools in one file, no measured run, or what
+    a tool's own reader refuses.
     """
     records = read_records(data, source)
     if not records:
@@ -63,7 +63,10 @@ def read_results(data: bytes, source: str) -> tuple[BenchmarkResult, ...]:
     if len(importers) > 1:
         tools = ", ".join(sorted(importer.tool for importer in importers))
         raise ResultError(f"{source}: results of several tools ({tools}) in one file; give each its own")
-    return importers.pop().read(records)
+    results = importers.pop().read(records)
+    if not results:
+        raise ResultError(f"{source}: no measured run in the file")
+    return results
 
 
 def _importer_of(record: Record) -> Importer:
@@ -71,5 +74,6 @@ def _importer_of(record: Record) -> Importer:
         if importer.recognises(record):
             return importer
     looked_for = "; ".join(f"{importer.tool} ({', '.join(importer.signs)})" for importer in IMPORTERS)
-    found = ", ".join(sorted(map(str, record.values))[:8])
-    raise ResultError(f"{record.place}: a result of no tool that is known; it has {found} …; looked for {looked_for}")
+    raise ResultError(
+        f"{record.place}: a result of no tool that is known; it has {record.keys_shown(8)}; looked for {looked_for}"
+    )

@@ -78,8 +78,8 @@ def _model(config: Record | None) -> str | None:
         return None
     endpoint = config.optional_record("endpoint")
     names = None if endpoint is None else endpoint.values.get("model_names")
-    if isinstance(names, list) and len(names) == 1:
-        return str(names[0])
+    if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str):
+        return names[0]
     return config.optional_text("model")
 
 

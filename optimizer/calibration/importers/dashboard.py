@@ -87,7 +87,7 @@ def _deployment(record: Record) -> Deployment:
         ep=record.optional_count("ep"),
         # a flag: attention is data-parallel over all ranks or not at all
         dp_attention=None if attention is None else tp if attention.lower() == "true" else 1,
-        weights_format={"fp4": "nvfp4"}.get(record.optional_text("precision") or "", record.optional_text("precision")),
+        weights_format=record.optional_text("precision"),
     )
 
 

@@ -59,6 +59,8 @@ def _json_values(text: str, source: str) -> Iterator[tuple[int, object]]:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             raise ResultError(f"{source}:{error.lineno}: not valid JSON: {error.msg}") from None
+        except ValueError:  # of an integer of thousands of digits
+            raise ResultError(f"{source}:{line}: a number that cannot be read") from None
         except RecursionError:
             raise ResultError(f"{source}:{line}: JSON that is nested too deeply for a benchmark result") from None
         yield line, value
@@ -87,6 +89,8 @@ def _from_yaml(text: str, source: str) -> tuple[Record, ...]:
         place = getattr(error, "problem_mark", None)
         line = "" if place is None else f":{place.line + 1}"
         raise ResultError(f"{source}{line}: neither JSON nor CSV nor valid YAML: {reason}") from None
+    except (ValueError, LookupError, AttributeError):  # the parser's own, of `2026-99-99` and of tags that lie
+        raise ResultError(f"{source}: YAML with a value that cannot be read, such as a date that is none") from None
     except RecursionError:
         raise ResultError(f"{source}: YAML that is nested too deeply for a benchmark result") from None
     if not isinstance(value, Mapping):

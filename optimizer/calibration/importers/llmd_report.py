@@ -47,7 +47,7 @@ def _run(record: Record) -> BenchmarkResult:
     requests, latencies = aggregate.record("requests"), aggregate.record("latency")
     throughput = aggregate.optional_record("throughput")
     output_rate = None if throughput is None else throughput.optional_record("output_token_rate")
-    failed = requests.optional_count("failures")
+    sent, failed = requests.optional_count("total"), requests.optional_count("failures")
     tpot = latencies.optional_record("time_per_output_token")
     e2e = latencies.optional_record("request_latency")
     return BenchmarkResult(
@@ -60,7 +60,7 @@ def _run(record: Record) -> BenchmarkResult:
         output_tokens=requests.record("output_length").number("mean"),
         concurrency=clients if rate is None and clients is not None and clients != float("inf") else None,
         request_rate_per_s=rate,
-        requests=requests.count("total") - (failed or 0),
+        requests=None if sent is None else sent - (failed or 0),
         failed=failed,
         duration_s=None,
         ttft=_latency(latencies.record("time_to_first_token")),
@@ -134,11 +134,11 @@ def report_of(result: BenchmarkResult) -> dict[str, object]:
     if result.e2e is not None:
         latency["request_latency"] = _statistics(result.e2e, "s")
     requests: dict[str, object] = {
-        "total": (result.requests or 0) + (result.failed or 0),
         "input_length": {"units": "count", "mean": result.prompt_tokens},
         "output_length": {"units": "count", "mean": result.output_tokens},
     }
-    requests |= _present({"failures": result.failed})
+    sent = None if result.requests is None else result.requests + (result.failed or 0)
+    requests |= _present({"total": sent, "failures": result.failed})
     aggregate: dict[str, object] = {"requests": requests, "latency": latency}
     if result.output_tokens_per_s is not None:
         aggregate["throughput"] = {"output_token_rate": {"units": "tokens/s", "mean": result.output_tokens_per_s}}

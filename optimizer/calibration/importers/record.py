@@ -104,13 +104,29 @@ class Record:
     def optional_text(self, key: str) -> str | None:
         """A text, or None where nothing is written."""
         value = self.values.get(key)
-        return None if value is None or value == "" else str(value)
+        if value is None or value == "":
+            return None
+        if isinstance(value, Mapping | list):
+            raise ResultError(f"{self.name_of(key)}: a text is expected, not {_shown(value)}")
+        return value if isinstance(value, str) else _shown(value)
+
+    def keys_shown(self, most: int) -> str:
+        """The first keys in the order of their text, for messages; keys of YAML may be numbers too."""
+        keys = sorted(key if isinstance(key, str) else _shown(key) for key in self.values)
+        return f"{', '.join(keys[:most]) or 'nothing'} …"
 
     def _missing(self, key: str) -> ResultError:
-        near = ", ".join(sorted(self.values)[:6])
-        return ResultError(f"{self.name_of(key)}: missing; the file has {near or 'nothing'} …")
+        return ResultError(f"{self.name_of(key)}: missing; the file has {self.keys_shown(6)}")
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    """A value in short; of lists and objects the kind alone, for aliases of YAML can make them endless."""
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except ValueError:  # Python writes no integer of so many digits
+        return "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -31,7 +31,7 @@ def read(records: Sequence[Record]) -> tuple[BenchmarkResult, ...]:
 
 
 def _deployment(record: Record) -> Deployment:
-    values = {key.lstrip("-").replace("-", "_"): value for key, value in record.values.items()}
+    values = {str(key).lstrip("-").replace("-", "_"): value for key, value in record.values.items()}
     given = Record(values, record.place, record.path)
     return Deployment(
         accelerator=given.optional_text("gpu"),

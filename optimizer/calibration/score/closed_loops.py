@@ -30,8 +30,6 @@ LEAST_COVERED, MOST_COVERED = 0.85, 0.95
 CLIENT_CLASSES = (4, 16, 64)
 
 CAUSES = (
-    "DeepSeek-V3 with TensorRT-LLM: rows with speculative decoding occur and no column says which; runs that are "
-    "equal in every column differ by half and more.",
     "Qwen3-32B on gb200 in bf16: the measured times rise and fall with the number of clients, which no law of a batch "
     "does.",
     "Llama-3.1-8B with vLLM on h200: most outputs are short, so the prediction is mostly the prefills of other "

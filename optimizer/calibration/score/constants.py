@@ -1,8 +1,8 @@
-"""How many constants were fitted, and to what: counted in the catalog."""
+"""How many constants there are, and where they are from: counted in the catalog."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from catalog.efficiency import AllReduceConstants, AllToAllConstants
 from catalog.engines import Engine
@@ -20,8 +20,10 @@ HEAD_FACTORS = frozenset({"head_64_factor", "head_192_factor", "head_256_factor"
 
 
 def section(snapshot: Snapshot) -> Section:
-    """Count the fitted constants of the catalog by what they belong to."""
+    """Count the constants of the catalog by what they belong to."""
     tables = snapshot.efficiency
+    engines = list(snapshot.engines.values())
+    current = [engine for engine in engines if engine.id == engine.library]
     lines = (
         _line("products, per format", tables.gemm.values()),
         _line("prefill attention, per format", tables.context_attention.values()),
@@ -31,18 +33,20 @@ def section(snapshot: Snapshot) -> Section:
         _line("experts, per format", tables.experts.values()),
         _line("all-reduce, per part and size of the group", tables.all_reduce, LINK),
         _line("all-to-all of experts, per part and size of the group", tables.all_to_all),
-        *(_engine_line(engine) for engine in snapshot.engines.values()),
+        _priors_line(current),
+        *(Line(f"first tokens of engine era {each.id}", ("1", f"{len(FIRST_TOKEN_CONSTANTS)}")) for each in current),
+        *(_own_line(each, snapshot.engines[each.library]) for each in engines if each not in current),
     )
     total = sum(int(line.figures[1]) for line in lines)
     return Section(
         "Constants",
-        f"{total} constants, none of them of one model; sample sizes and left-out errors stand in the catalog beside "
-        "each set",
+        f"{total} constants, none of them of one model; those of kernels have their sample sizes and left-out errors "
+        "beside them in the catalog; what an engine era takes over from another is counted once",
         (Table("of", ("sets", "constants"), lines),),
         remarks=(
             *(f"kernels: {source}" for source in _kernel_sources(snapshot)),
             *(f"collectives: {source}" for source in _sources((*tables.all_reduce, *tables.all_to_all))),
-            *(f"{engine.id}: {engine.source}" for engine in snapshot.engines.values()),
+            *(f"{engine.id}: {engine.source}" for engine in engines),
         ),
     )
 
@@ -57,9 +61,21 @@ def _line(name: str, sets: Iterable[Frozen], not_fitted: frozenset[str] = frozen
     return Line(name, (f"{len(listed)}", f"{count}"))
 
 
-def _engine_line(engine: Engine) -> Line:
-    count = len(priors_of(engine)) + len(PREFILL_CONSTANTS) + len(FIRST_TOKEN_CONSTANTS)
-    return Line(f"engine era {engine.id}", ("1", f"{count}"))
+def _priors_line(current: Sequence[Engine]) -> Line:
+    """Steps and prefills of the current eras: not fitted, and mostly the same in all of them."""
+    values = {(name, getattr(engine, name)) for engine in current for name in _step_constants(engine)}
+    return Line("steps and prefills of the current engine eras: round priors", (f"{len(current)}", f"{len(values)}"))
+
+
+def _own_line(engine: Engine, current: Engine) -> Line:
+    """An older era, without the constants that are those of its library's current one."""
+    names = (*_step_constants(engine), *FIRST_TOKEN_CONSTANTS)
+    own = [name for name in names if getattr(engine, name) != getattr(current, name)]
+    return Line(f"engine era {engine.id}", ("1", f"{len(own)}"))
+
+
+def _step_constants(engine: Engine) -> tuple[str, ...]:
+    return (*priors_of(engine), *PREFILL_CONSTANTS)
 
 
 def _kernel_sources(snapshot: Snapshot) -> list[str]:

@@ -15,8 +15,7 @@ Written by `make score MEASURED=DIR`; do not edit. Every number is computed from
 
 Errors are |ln(predicted/measured)|: 0.10 is 10 % off in either direction, 0.69 a factor of two. *median* and *p90* are
 quantiles of the error over the rows, *bias* is the median of ln(predicted/measured), so a positive bias predicts too
-much. The release of an engine alone moves equal runs by about 10 %, and no prediction can be nearer than that for
-releases that it does not know.
+much.
 
 Plots show medians of at least three runs of a group that measured alike, never single runs; the solid line is equality,
 the dashed ones are factors of two."""

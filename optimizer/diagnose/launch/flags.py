@@ -82,13 +82,13 @@ class Settings:
         value = self.values.get(knob)
         return None if value is None else value != OFF
 
-    def integer(self, knob: Knob, least: int = 1) -> int | None:
-        """A whole number of at least `least`, or None; LaunchError for anything else."""
+    def integer(self, knob: Knob) -> int | None:
+        """A whole number of at least 1, or None; LaunchError for anything else."""
         value = self.values.get(knob)
         if value is None:
             return None
-        if not re.fullmatch(r"-?\d{1,9}", value) or int(value) < least:
-            raise LaunchError(f"{self.flags[knob]} {value}: a whole number of at least {least} is expected")
+        if not re.fullmatch(r"\d{1,9}", value) or int(value) < 1:
+            raise LaunchError(f"{self.flags[knob]} {value}: a whole number of at least 1 is expected")
         return int(value)
 
     def share(self, knob: Knob) -> float | None:
@@ -107,7 +107,9 @@ class Settings:
             return None
         try:
             found = json.loads(value)
-        except json.JSONDecodeError as error:
+        except RecursionError:
+            raise LaunchError(f"{self.flags[knob]}: JSON that is nested too deeply") from None
+        except ValueError as error:  # also of an integer of thousands of digits
             raise LaunchError(f"{self.flags[knob]}: not JSON: {error}; quote the whole object: '{{…}}'") from None
         if not isinstance(found, dict):
             raise LaunchError(f"{self.flags[knob]}: a JSON object is expected, not {value}")

@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import re
 
+from catalog.quantization import QUANTIZATION
 from optimizer.diagnose.launch.launch import LaunchError
 from requirements_specs.known import nearest
 
-# `--quantization` to a format of the catalog; None: the checkpoint says which.
-QUANTIZATION = {
-    "awq": "int4",
-    "awq_marlin": "int4",
-    "gptq": "int4",
-    "gptq_marlin": "int4",
-    "moe_wna16": "int4",
-    "fp8": "fp8",
-    "fp8_per_tensor": "fp8",
-    "fp8_per_block": "fp8",
-    "w8a8_fp8": "fp8",
-    "modelopt": "fp8",
-    "modelopt_fp8": "fp8",
-    "w8a8_int8": "int8",
-    "modelopt_fp4": "nvfp4",
-    "nvfp4": "nvfp4",
-    "mxfp4": "mxfp4",
-    "compressed-tensors": None,
-    "quark": None,
-    "auto": None,
-    "none": None,
-}
 KV_CACHE = {
     "auto": None,
     "bfloat16": "bf16",

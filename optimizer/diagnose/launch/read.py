@@ -16,6 +16,8 @@ DYNAMO = "dynamo."
 DYNAMO_FLAGS = "--dyn-"
 _VARIABLE = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*")
+# No engine drafts nearly as many tokens per step.
+MOST_DRAFTED = 100
 _ROLES = {
     "prefill": PoolRole.PREFILL,
     "context": PoolRole.PREFILL,
@@ -126,24 +128,30 @@ def _length(settings: Settings) -> int | None:
     text = settings.text(Knob.MAX_LENGTH)
     if text is None or text.lower() in ("auto", "-1"):
         return None
-    scaled = re.fullmatch(r"(\d+(?:\.\d+)?)([kK])", text)
-    if scaled is not None:
-        return int(float(scaled[1]) * (1024 if scaled[2] == "K" else 1000))
-    return settings.integer(Knob.MAX_LENGTH)
+    scaled = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([kK])", text)
+    tokens = 0 if scaled is None else int(float(scaled[1]) * (1024 if scaled[2] == "K" else 1000))
+    return tokens or settings.integer(Knob.MAX_LENGTH)
 
 
 def _speculation(settings: Settings) -> Speculation | None:
     record = settings.record(Knob.SPECULATION)
     if record is not None:
         method = record.get("method") or record.get("model") or "draft model"
-        tokens = record.get("num_speculative_tokens")
-        if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1):
-            raise LaunchError(f"num_speculative_tokens {tokens!r}: a whole number of at least 1 is expected")
-        return Speculation(str(method), tokens)
+        return Speculation(str(method), _drafted("num_speculative_tokens", record.get("num_speculative_tokens")))
     method_text = settings.text(Knob.SPECULATION_METHOD) or settings.text(Knob.SPECULATION_MODEL)
     if method_text is None:
         return None
-    return Speculation(method_text, settings.integer(Knob.SPECULATION_TOKENS))
+    tokens = settings.integer(Knob.SPECULATION_TOKENS)
+    return Speculation(method_text, _drafted(settings.flags.get(Knob.SPECULATION_TOKENS, ""), tokens))
+
+
+def _drafted(name: str, tokens: object) -> int | None:
+    """Drafted tokens per step, None where none are stated; `name` is what states them, for the message."""
+    if tokens is None:
+        return None
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or not 1 <= tokens <= MOST_DRAFTED:
+        raise LaunchError(f"{name} {tokens!r}: a whole number from 1 to {MOST_DRAFTED} is expected")
+    return tokens
 
 
 def _role(settings: Settings) -> PoolRole | None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -84,6 +85,43 @@ def test_several_models_are_refused_and_several_parts_are_not(snapshot: Snapshot
     ]
     found = calibrated(snapshot, *(InputFile(str(place), data) for place, data in enumerate(runs)), stated=Stated())
     assert [each.correction.accelerator for each in found.calibrations] == ["h100-sxm-80gb", "h200-sxm-141gb"]
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [("awq_marlin", "int4"), ("W8A8_FP8", "fp8"), ("fp8", "fp8"), ("int8", "int8"), ("compressed-tensors", "bf16")],
+)
+def test_a_quantization_is_read_as_engines_call_it(snapshot: Snapshot, named: str, found: str) -> None:
+    record = writers.vllm_object(run(model="llama-3.1-8b")) | {"quant": named}
+    sweep = writers.sweep_row(run(model="llama-3.1-8b", tp=1), 0) | {"--quantization": named}
+    for written in (record, [sweep]):
+        (each,) = calibrated(snapshot, InputFile("results", json.dumps(written).encode())).calibrations
+        assert list(each.correction.step_factors) == [found]
+
+
+def test_a_dashboards_fp4_is_nvfp4_and_what_is_no_format_is_refused(snapshot: Snapshot) -> None:
+    data = writers.dashboard(run())
+    on_b200 = replace(STATED, gpu="b200-sxm-180gb")
+    (found,) = calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp4"')), stated=on_b200).calibrations
+    assert list(found.correction.step_factors) == ["nvfp4"]
+    with pytest.raises(ResultError, match=r"a\[0\]: unknown weights_format 'fp3'; known: bf16"):
+        calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp3"')), stated=on_b200)
+
+
+def report(version: str, name: str) -> InputFile:
+    system = {"accelerator": "h100-sxm-80gb", "accelerators": 1, "engine": "vllm", "tp": 1}
+    return InputFile(name, writers.llmd_report(run(engine_version=version, **system)))
+
+
+def test_a_server_of_an_older_version_corrects_its_own_era(snapshot: Snapshot) -> None:
+    found = calibrated(snapshot, report("0.6.3", "old"), report("v0.12.0", "new"), stated=Stated())
+    assert [each.correction.engine for each in found.calibrations] == ["vllm", "vllm-2024"]
+    assert [[file.name for file in each.correction.files] for each in found.calibrations] == [["new"], ["old"]]
+
+
+def test_an_engine_that_is_stated_does_not_take_the_version_of_another(snapshot: Snapshot) -> None:
+    (found,) = calibrated(snapshot, report("0.12", "new"), stated=Stated(engine="vllm-2024")).calibrations
+    assert found.correction.engine == "vllm-2024"
 
 
 def test_a_file_given_twice_is_refused(snapshot: Snapshot) -> None:

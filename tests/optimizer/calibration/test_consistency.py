@@ -44,6 +44,8 @@ def test_failures_up_to_one_percent_are_accepted() -> None:
         checked(run(requests=989, failed=11))
     with pytest.raises(ResultError, match="no request was completed"):
         checked(run().model_copy(update={"requests": 0}))
+    with pytest.raises(ResultError, match="no request was completed"):
+        checked(run(failed=9).model_copy(update={"requests": -9}))
 
 
 @pytest.mark.parametrize("value", [0.0, -0.1, math.inf, math.nan])

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from optimizer.calibration.consistency import checked
 from optimizer.calibration.importers import BenchmarkResult, ResultError, Tool, read_results
 from optimizer.calibration.importers.llmd_report import report_of
 from tests.optimizer.calibration import writers
@@ -98,6 +99,11 @@ def test_a_sweep_is_a_table_or_a_list_and_warm_up_is_left_out() -> None:
     assert read[0].deployment.tp == 1
 
 
+def test_a_file_of_warm_up_alone_has_no_measured_run() -> None:
+    with pytest.raises(ResultError, match=r"summary\.json: no measured run in the file"):
+        read_results(json.dumps([writers.sweep_row(run(), -1)]).encode(), "summary.json")
+
+
 def test_what_was_sent_but_not_completed_failed() -> None:
     record = writers.vllm_object(run(requests=90)) | {"num_prompts": 100, "failed": None}
     assert read_one(json.dumps(record).encode()).failed == 10
@@ -124,6 +130,13 @@ def test_what_leaves_as_a_report_comes_back() -> None:
         read = read_one(write(written))
         assert read.deployment == written.deployment
         assert (read.ttft, read.tpot, read.e2e) == (written.ttft, written.tpot, written.e2e)
+
+
+def test_how_many_requests_is_unknown_in_a_report_too() -> None:
+    written = read_one(writers.dashboard(run()))
+    assert written.requests is None
+    read = read_one(json.dumps(report_of(written)).encode())
+    assert checked(read).requests is None
 
 
 @pytest.mark.parametrize(
@@ -159,6 +172,13 @@ def test_another_version_of_guidellm_and_pools_of_a_dashboard_are_refused() -> N
         (b"a: [1", r"neither JSON nor CSV nor valid YAML"),
         (b"just words", "an object is expected, not str"),
         (b"a,b\n1\n", "results:2: 2 cells are expected"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "results:1: a number that cannot be read"),
+        (b"when: 2026-99-99", "a value that cannot be read"),
+        (b"when: !!int ''", "a value that cannot be read"),
+        (b"when: !!timestamp soon", "a value that cannot be read"),
+        (b"version: 0.2.1\nrun: 1\nresults: {2: 3, a: 4}", r"results\.request_performance: missing; the file has 2, a"),
+        (b"version: 0.2.1\nrun: 1\nresults: {request_performance: 0x" + b"f" * 5000 + b"}", "thousands of digits"),
+        (b"run_number: 0\nmodel_id: m\nmean_ttft_ms: 1\ncompleted: 1\n7: 8", "total_input_tokens: missing"),
     ],
 )
 def test_what_is_no_result_is_said_plainly(data: bytes, message: str) -> None:

@@ -148,3 +148,13 @@ def test_what_needs_no_measured_file_is_in_the_shipped_document_as_computed_now(
     shipped = DOCUMENT.read_text(encoding="utf-8")
     for section in (constants.section(load()), kernels.section(load())):
         assert markdown(section, "accuracy") in shipped
+
+
+def test_what_an_era_takes_over_is_counted_once_and_priors_are_called_that() -> None:
+    engines = load().engines
+    figures = {line.name: line.figures for line in constants.section(load()).tables[0].lines}
+    assert figures["steps and prefills of the current engine eras: round priors"] == ("3", "8")
+    assert all(each.source.startswith("round priors for steps") for each in engines.values() if each.id == each.library)
+    # four of a step, two more where kernels are launched one by one; all else is the current era's
+    assert figures["engine era vllm-2023"] == ("1", "6")
+    assert figures["engine era trtllm-0.14"] == ("1", "4")
