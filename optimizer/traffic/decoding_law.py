@@ -31,8 +31,8 @@ from optimizer.traffic.workload_bins import WorkloadBins
 Floats = NDArray[np.float64]
 
 # A longer window makes a longer window: more arrivals fall into it. The share of Var²/mean that this adds to the third
-# cumulant. Of 1, 1.5 and 2 the one with the smallest worst error of p99; it was chosen, like the form of the fullest step
-# and of prompts in progress, with all five traces of `tests/bench/test_percentiles.py` in view: that test is in-sample.
+# cumulant. Of 1, 1.5 and 2 the one with the smallest worst error of p99; it was chosen, like the form of the fullest
+# step and of prompts in progress, with all five traces of `tests/bench/test_percentiles.py` in view: it is in-sample.
 _SELF_EXCITATION = 1.0
 _LARGEST_PULL = 0.97
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
