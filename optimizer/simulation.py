@@ -7,7 +7,7 @@ from math import ceil
 from statistics import NormalDist
 
 from optimizer.answers import Answer
-from optimizer.evaluate import Question, first_token, mean_state, scenario_tables, statistic_of
+from optimizer.evaluate import Laws, Question, mean_state, scenario_tables
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import candidates_of, rate_of
 from optimizer.traffic.simulate import (
@@ -90,10 +90,10 @@ def _scenario(spec: ServingSpec, found: Answer, runs: Runs, risk: float) -> Scen
     state = mean_state(
         candidate, rate_of(demand, found.design), Question(question.limits, question.load_cap, deviations)
     )
-    law = first_token(candidate, state)
+    laws = Laws(candidate, state)
 
     def predicted(metric: Metric, statistic: Statistic) -> float:
-        return float(statistic_of(metric, statistic, candidate, state, law)[0])
+        return float(laws.statistic(metric, statistic)[0])
 
     fleet = fleet_of(found, deviations, runs.router)
     in_system = demand.rate_per_s * predicted(Metric.E2E, Statistic.MEAN)

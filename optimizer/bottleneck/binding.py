@@ -12,12 +12,11 @@ from optimizer.bottleneck.hypothetical import BOUNDLESS, FAMILY, RESOURCES, one_
 from optimizer.evaluate import (
     LOWEST_RATE_PER_S,
     Candidates,
+    Laws,
     Physics,
     Question,
-    first_token,
     highest_rate,
     mean_state,
-    statistic_of,
 )
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
@@ -88,8 +87,6 @@ def fixed_share(physics: Physics, question: Question, column: Column) -> float:
 def latency_ratios(candidates: Candidates, question: Question) -> Floats:
     """Predicted/limit per candidate and latency limit when requests come one at a time, (R, limits)."""
     state = mean_state(candidates, np.full(len(candidates), LOWEST_RATE_PER_S), question)
-    law = first_token(candidates, state)
-    ratios = [
-        statistic_of(limit.metric, limit.statistic, candidates, state, law) / limit.limit_s for limit in question.limits
-    ]
+    laws = Laws(candidates, state)
+    ratios = [laws.statistic(limit.metric, limit.statistic) / limit.limit_s for limit in question.limits]
     return np.stack(ratios, axis=1) if ratios else np.zeros((len(candidates), 0))

@@ -21,13 +21,12 @@ from optimizer.evaluate.requirements import (
 )
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
+    Laws,
     Question,
     State,
-    first_token,
     mean_state,
     own_first_token_s,
     scenario_tables,
-    statistic_of,
 )
 
 __all__ = [
@@ -37,6 +36,7 @@ __all__ = [
     "Closed",
     "Evaluation",
     "FullBatch",
+    "Laws",
     "Load",
     "Offline",
     "Open",
@@ -46,7 +46,6 @@ __all__ = [
     "Static",
     "e2e_mean_s",
     "evaluate",
-    "first_token",
     "full_batch",
     "highest_rate",
     "key_rate_bound",
@@ -62,7 +61,6 @@ __all__ = [
     "prepare",
     "rate_bound",
     "scenario_tables",
-    "statistic_of",
     "statistics_of",
     "tabulate",
 ]

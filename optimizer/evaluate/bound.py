@@ -63,7 +63,7 @@ def keys_that_may_answer(physics: Physics, token_budgets: Floats, question: Ques
     for own_s in _own_first_tokens_s(physics, token_budgets, question) if limits else ():
         in_time = np.ones(len(step_s), dtype=bool)
         for limit in limits:
-            allowance = limit.limit_s - _least_after_first_token(limit.metric, limit.statistic, bins, step_s)
+            allowance = limit.limit_s - least_after_first_token(limit.metric, limit.statistic, bins, step_s)
             in_time &= in_time_alone(limit.statistic, own_s, allowance, bins)
         may |= in_time
     return may
@@ -75,12 +75,12 @@ def least_e2e_mean_s(physics: Physics, token_budgets: Floats, question: Question
     first_s = np.stack(
         [(own_s * bins.prompt_share).sum(axis=1) for own_s in _own_first_tokens_s(physics, token_budgets, question)]
     )
-    rest_s = _least_after_first_token(Metric.E2E, Statistic.MEAN, bins, _least_step_s(physics, question))
+    rest_s = least_after_first_token(Metric.E2E, Statistic.MEAN, bins, _least_step_s(physics, question))
     least: Floats = first_s.min(axis=0) + rest_s
     return least
 
 
-def _least_after_first_token(metric: Metric, statistic: Statistic, bins: WorkloadBins, step_s: Floats) -> Floats:
+def least_after_first_token(metric: Metric, statistic: Statistic, bins: WorkloadBins, step_s: Floats) -> Floats:
     """The least that follows the first token, (K,) seconds, if no step is shorter than `step_s`: nothing for TTFT."""
     if metric is Metric.TTFT:
         return np.zeros(len(step_s))

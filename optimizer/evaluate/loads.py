@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_loop, offline, static
 from optimizer.arithmetic.step_times import StepTimes
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
-from optimizer.evaluate.state import LOWEST_RATE_PER_S, Question, between_tokens, first_token, mean_state, tpot_of
+from optimizer.evaluate.state import LOWEST_RATE_PER_S, Laws, Question, mean_state
 from optimizer.traffic.step_tables import SEQUENCES
 from optimizer.traffic.workload_bins import constant_lengths
-from requirements_specs.requirement import Statistic
+from requirements_specs.requirement import Metric, Statistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-# Of loads without random arrivals: prompts of a batch or of a closed loop spread the steps of a request little.
+# Assumed of loads without random arrivals, where prompts spread the steps of a request less; not measured.
 REGULAR_TPOT_P99 = 1.10
 
 
@@ -118,17 +118,16 @@ def _open(
     # A law needs a steady state; the figures of other rows mean nothing, so they take those of no load at all.
     alone = np.where(steady, load.rate_per_s, LOWEST_RATE_PER_S)
     state = mean_state(candidates, alone, Question((), 1.0, deviations))
-    law = first_token(candidates, state)
-    tokens = between_tokens(candidates, state)
+    laws = Laws(candidates, state)
     times = LoadTimes(
-        ttft_mean_s=law.mean_s,
-        tpot_mean_s=tpot_of(Statistic.MEAN, tokens, state.point),
-        e2e_mean_s=law.mean_s + tokens.mean_duration_s,
+        ttft_mean_s=laws.statistic(Metric.TTFT, Statistic.MEAN),
+        tpot_mean_s=laws.statistic(Metric.TPOT, Statistic.MEAN),
+        e2e_mean_s=laws.statistic(Metric.E2E, Statistic.MEAN),
         output_tokens_per_s=load.rate_per_s * bins.mean_output,
         resident=state.point.sequences,
     )
-    tpot_p99_s = tpot_of(Statistic.P99, tokens, state.point)
-    return _evaluation(times, law.percentile(0.5), law.percentile(0.99), tpot_p99_s, fits, steady)
+    ttft_p50_s, ttft_p99_s = (laws.statistic(Metric.TTFT, each) for each in (Statistic.P50, Statistic.P99))
+    return _evaluation(times, ttft_p50_s, ttft_p99_s, laws.statistic(Metric.TPOT, Statistic.P99), fits, steady)
 
 
 def _evaluation(

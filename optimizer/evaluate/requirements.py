@@ -6,28 +6,22 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.evaluate.bound import in_time_alone, rate_bound
+from optimizer.evaluate.bound import in_time_alone, least_after_first_token, rate_bound
 from optimizer.evaluate.candidates import Candidates, useful_budget
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
+    Laws,
+    LawsWithoutWaiting,
     Question,
     State,
-    after_first_token,
-    between_tokens,
-    first_token,
     mean_state,
     own_first_token_s,
-    statistic_of,
-    tpot_holds,
-    tpot_of,
 )
-from optimizer.traffic.decoding_law import DecodingLaw
-from optimizer.traffic.tails import FirstTokenLaw, law_without_waiting
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
@@ -47,7 +41,7 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
     for limit in question.limits:
         if limit.metric is Metric.TPOT:
             met &= state.point.decode_s <= limit.limit_s
-    for test in (_tpot_holds, _may_hold, _hold):
+    for test in (_tpot_holds, _may_be_in_time, _in_time):
         alive = np.flatnonzero(met)
         if not len(alive):
             break
@@ -57,56 +51,45 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
 
 def _tpot_holds(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
     """Whether the limits of TPOT hold."""
-    met = np.ones(len(candidates), dtype=bool)
-    asked = [limit for limit in limits if limit.metric is Metric.TPOT]
-    if asked:
-        tokens = between_tokens(candidates, state)
-        for limit in asked:
-            met &= tpot_holds(limit, tokens, state.point)
-    return met
+    laws = Laws(candidates, state)
+    return _all(len(candidates), (laws.holds(limit) for limit in limits if limit.metric is Metric.TPOT))
 
 
-def _may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
-    """Whether TTFT and E2E limits would hold if nobody waited; a refusal is exact, for no wait is negative."""
-    asked = [limit for limit in limits if limit.metric is not Metric.TPOT]
-    held: Bools = np.logical_and.reduce(limits_that_may_hold(candidates, state, asked), axis=1)
-    return held
+def _may_be_in_time(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether the limits of TTFT and E2E would hold if nobody waited and no step carried a prompt."""
+    own_s = own_first_token_s(candidates, state)
+    waiting = (limit for limit in limits if limit.metric is not Metric.TPOT)
+    return _all(len(candidates), (_in_time_alone(limit, own_s, candidates, state) for limit in waiting))
 
 
-def _hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
-    """Whether TTFT and E2E limits hold; percentiles are decided by the share of requests beyond the limit."""
-    asked = [limit for limit in limits if limit.metric is not Metric.TPOT]
-    if not asked:
-        return np.ones(len(candidates), dtype=bool)
-    first, same = _distinct_laws(candidates, state, asked)
-    distinct, distinct_state = candidates.take(first), state.take(first)
-    law = first_token(distinct, distinct_state)
-    tokens = _tokens_if_asked(distinct, distinct_state, asked)
-    met = np.ones(len(first), dtype=bool)
-    for limit in asked:
-        met &= _holds_under(law, limit, _allowance(limit, tokens, len(first)))
-    held: Bools = met[same]
-    return held
+def _in_time(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
+    """Whether the limits of TTFT and E2E hold."""
+    waiting = [limit for limit in limits if limit.metric is not Metric.TPOT]
+    first, same = _distinct_laws(candidates, state, waiting)
+    laws = Laws(candidates.take(first), state.take(first))
+    return _all(len(first), (laws.holds(limit) for limit in waiting))[same]
 
 
-def _holds_under(law: FirstTokenLaw, limit: LatencyLimit, allowance_s: Floats) -> Bools:
-    """Whether a TTFT or E2E limit holds under a law of the first token."""
-    probability = limit.statistic.probability
-    if probability is None:
-        held: Bools = law.mean_s <= allowance_s
-    else:
-        held = law.exceedance(allowance_s) <= 1.0 - probability
-    return held
+def _all(rows: int, held: Iterable[Bools]) -> Bools:
+    """Whether everything holds, (R,)."""
+    together: Bools = np.ones(rows, dtype=bool)
+    for each in held:
+        together &= each
+    return together
+
+
+def _in_time_alone(limit: LatencyLimit, own_s: Floats, candidates: Candidates, state: State) -> Bools:
+    """Whether a limit of TTFT or E2E may hold by what it takes at least; a refusal is exact."""
+    bins = candidates.physics.bins
+    rest_s = least_after_first_token(limit.metric, limit.statistic, bins, state.point.decode_s)
+    return in_time_alone(limit.statistic, own_s, limit.limit_s - rest_s, bins)
 
 
 def limits_that_may_hold(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Bools:
-    """Whether each limit would hold if nobody waited, (R, L); exact for TPOT, and a refusal is exact for all."""
-    own_s = own_first_token_s(candidates, state)
-    tokens = _tokens_if_asked(candidates, state, limits)
+    """Whether each limit may hold by what it takes at least, (R, L); exact for TPOT, and a refusal is exact for all."""
+    laws, own_s = Laws(candidates, state), own_first_token_s(candidates, state)
     columns = [
-        tpot_holds(limit, tokens, state.point)
-        if limit.metric is Metric.TPOT and tokens is not None
-        else in_time_alone(limit.statistic, own_s, _allowance(limit, tokens, len(candidates)), candidates.physics.bins)
+        laws.holds(limit) if limit.metric is Metric.TPOT else _in_time_alone(limit, own_s, candidates, state)
         for limit in limits
     ]
     return np.stack(columns, axis=1) if columns else np.ones((len(candidates), 0), dtype=bool)
@@ -119,75 +102,40 @@ def limits_that_hold(candidates: Candidates, state: State, limits: Sequence[Late
     if not waiting or not len(candidates):
         return held
     first, same = _distinct_laws(candidates, state, limits)
-    distinct, distinct_state = candidates.take(first), state.take(first)
-    law = first_token(distinct, distinct_state)
-    tokens = _tokens_if_asked(distinct, distinct_state, limits)
+    laws = Laws(candidates.take(first), state.take(first))
     for number in waiting:
-        held[:, number] &= _holds_under(law, limits[number], _allowance(limits[number], tokens, len(first)))[same]
+        held[:, number] &= laws.holds(limits[number])[same]
     return held
 
 
 def statistics_of(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Floats:
     """The predicted statistic of each limit, (R, L) seconds; of candidates within their load walls."""
-    if all(limit.metric is Metric.TPOT for limit in limits):
-        return _statistics_under(None, candidates, state, limits)
     first, same = _distinct_laws(candidates, state, limits)
-    distinct, distinct_state = candidates.take(first), state.take(first)
-    return _statistics_under(first_token(distinct, distinct_state), distinct, distinct_state, limits)[same]
+    return _statistics(Laws(candidates.take(first), state.take(first)), limits)[same]
 
 
 def least_statistics(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> Floats:
     """What each statistic would be if nobody waited, (R, L) seconds: no larger than the predicted one."""
-    law = law_without_waiting(own_first_token_s(candidates, state), candidates.physics.bins)
-    return _statistics_under(law, candidates, state, limits)
+    return _statistics(LawsWithoutWaiting(candidates, state), limits)
 
 
-def _statistics_under(
-    law: FirstTokenLaw | None, candidates: Candidates, state: State, limits: Sequence[LatencyLimit]
-) -> Floats:
-    """Statistics under a law of the first token, (R, L) seconds; TPOT needs none."""
-    tokens = _tokens_if_asked(candidates, state, limits)
-    columns = [_statistic_under(law, tokens, state, limit) for limit in limits]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(candidates), 0))
-
-
-def _statistic_under(
-    law: FirstTokenLaw | None, tokens: DecodingLaw | None, state: State, limit: LatencyLimit
-) -> Floats:
-    """One predicted statistic, (R,) seconds; each law is there if the metric needs it."""
-    if limit.metric is Metric.TPOT and tokens is not None:
-        return tpot_of(limit.statistic, tokens, state.point)
-    probability = limit.statistic.probability
-    assert law is not None, "TTFT and E2E need the law of the first token"
-    first = law.mean_s if probability is None else law.percentile(probability)
-    return first if tokens is None else first + after_first_token(limit.metric, limit.statistic, tokens)
-
-
-def _tokens_if_asked(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> DecodingLaw | None:
-    """The law of TPOT where a limit reads it."""
-    reads = any(limit.metric is not Metric.TTFT for limit in limits)
-    return between_tokens(candidates, state) if reads else None
+def _statistics(laws: Laws, limits: Sequence[LatencyLimit]) -> Floats:
+    columns = [laws.statistic(limit.metric, limit.statistic) for limit in limits]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(laws.candidates), 0))
 
 
 def _distinct_laws(candidates: Candidates, state: State, limits: Sequence[LatencyLimit]) -> tuple[Integers, Integers]:
-    """First row of each distinct pair of laws, and the pair of every row.
+    """First row of each distinct set of laws that the limits read, and the set of every row.
 
-    Budgets beyond the useful one share the law of TTFT, and none that of TPOT: a larger budget lets more prompts into
-    one step.
+    Budgets beyond the useful one share TTFT and all means. They do not share percentiles of what follows: a larger
+    budget lets more prompts into one step.
     """
-    if all(limit.metric is Metric.TTFT for limit in limits):
-        budget = useful_budget(candidates.physics.bins, candidates.token_budget)
-    else:
-        budget = candidates.token_budget
+    budget = candidates.token_budget
+    if all(limit.metric is Metric.TTFT or limit.statistic is Statistic.MEAN for limit in limits):
+        budget = useful_budget(candidates.physics.bins, budget)
     identity = np.stack([candidates.keys.astype(np.float64), budget, state.point.rate_per_s], axis=1)
     _, first, same = np.unique(identity, axis=0, return_index=True, return_inverse=True)
     return first, same.reshape(-1)
-
-
-def _allowance(limit: LatencyLimit, tokens: DecodingLaw | None, rows: int) -> Floats:
-    """What a limit leaves for the first token, (R,)."""
-    limit_s = np.full(rows, limit.limit_s)
-    return limit_s if tokens is None else limit_s - after_first_token(limit.metric, limit.statistic, tokens)
 
 
 def largest_ratio(candidates: Candidates, rate_per_s: Floats, question: Question) -> Floats:
@@ -206,8 +154,9 @@ def e2e_mean_s(candidates: Candidates, rate_per_s: Floats, question: Question) -
     if not len(rows):
         return seconds
     inside, there = candidates.take(rows), state.take(rows)
-    law = first_token(inside, there)
-    seconds[rows] = statistic_of(Metric.E2E, Statistic.MEAN, inside, there, law)
+    first, same = _distinct_laws(inside, there, ())
+    laws = Laws(inside.take(first), there.take(first))
+    seconds[rows] = laws.statistic(Metric.E2E, Statistic.MEAN)[same]
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""The state of candidates at a rate: operating point, load walls and the law of the first token.
+"""The state of candidates at a rate: operating point, load walls, and the laws of latencies there.
 
 Rates are whole-replica arrivals per second; a replica with pp pipeline stages is pp interleaved pipelines that share
 its arrivals and its KV cache. Times are seconds, (R,) unless said.
@@ -7,6 +7,7 @@ its arrivals and its KV cache. Times are seconds, (R,) unless said.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from optimizer.traffic.fluid import (
     sequences_needed,
 )
 from optimizer.traffic.step_tables import at_sequences
-from optimizer.traffic.tails import CROWDED_DEVIATIONS, FirstTokenLaw, first_token_law, own_time
+from optimizer.traffic.tails import CROWDED_DEVIATIONS, FirstTokenLaw, first_token_law, law_without_waiting, own_time
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 Floats = NDArray[np.float64]
@@ -104,15 +105,6 @@ def scenario_tables(candidates: Candidates, deviations: float) -> TrafficTables:
     )
 
 
-def first_token(candidates: Candidates, state: State) -> FirstTokenLaw:
-    """Law of TTFT of candidates in a steady state."""
-    point = state.point
-    crowded = at_sequences(state.tables.decode_s, point.sequences + CROWDED_DEVIATIONS * point.deviation)
-    return first_token_law(
-        point, own_first_token_s(candidates, state), crowded / point.decode_s, candidates.physics.bins
-    )
-
-
 def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     """TTFT of a request that waits for nobody, per prompt bin, (R, J)."""
     step_times, point = candidates.physics.step_times, state.point
@@ -124,54 +116,59 @@ def own_first_token_s(candidates: Candidates, state: State) -> Floats:
     )
 
 
-def between_tokens(candidates: Candidates, state: State) -> DecodingLaw:
-    """Law of TPOT of candidates in a steady state."""
-    return decoding_law(state.point, state.tables, candidates.physics.bins, candidates.token_budget)
+@dataclass(frozen=True)
+class Laws:
+    """The laws of R candidates in a steady state, each found when it is first read."""
+
+    candidates: Candidates
+    state: State
+
+    @cached_property
+    def first_token(self) -> FirstTokenLaw:
+        """Of TTFT."""
+        point, tables = self.state.point, self.state.tables
+        crowded = at_sequences(tables.decode_s, point.sequences + CROWDED_DEVIATIONS * point.deviation)
+        own_s = own_first_token_s(self.candidates, self.state)
+        return first_token_law(point, own_s, crowded / point.decode_s, self.candidates.physics.bins)
+
+    @cached_property
+    def decoding(self) -> DecodingLaw:
+        """Of TPOT, and of the time from the first to the last token."""
+        bins = self.candidates.physics.bins
+        return decoding_law(self.state.point, self.state.tables, bins, self.candidates.token_budget)
+
+    def statistic(self, metric: Metric, statistic: Statistic) -> Floats:
+        """One predicted statistic, (R,) seconds.
+
+        Percentiles of E2E add those of its parts, which no dependence between them can exceed by much.
+        """
+        if metric is Metric.TPOT:
+            return self.decoding.tpot(statistic)
+        probability = statistic.probability
+        first = self.first_token.mean_s if probability is None else self.first_token.percentile(probability)
+        return first + self.after_first_token(metric, statistic)
+
+    def after_first_token(self, metric: Metric, statistic: Statistic) -> Floats:
+        """Part of TTFT or E2E that follows the first token, (R,) seconds: nothing for TTFT."""
+        return np.zeros(len(self.candidates)) if metric is Metric.TTFT else self.decoding.duration(statistic)
+
+    def holds(self, limit: LatencyLimit) -> Bools:
+        """Whether a limit holds, (R,); percentiles are decided by the share of requests beyond it."""
+        if limit.metric is Metric.TPOT:
+            return self.decoding.tpot_holds(limit.statistic, limit.limit_s)
+        probability = limit.statistic.probability
+        if probability is None:
+            return self.statistic(limit.metric, limit.statistic) <= limit.limit_s
+        allowance_s = limit.limit_s - self.after_first_token(limit.metric, limit.statistic)
+        held: Bools = self.first_token.exceedance(allowance_s) <= 1.0 - probability
+        return held
 
 
-def tpot_of(statistic: Statistic, law: DecodingLaw, point: OperatingPoint) -> Floats:
-    """One predicted statistic of TPOT, (R,) seconds: the mean step where no request has a second token."""
-    probability = statistic.probability
-    if probability is None:
-        seconds = law.mean_tpot_s
-    else:
-        seconds = law.tpot_percentile(probability)
-        if statistic is not Statistic.P50:
-            seconds = np.maximum(seconds, point.step_s)
-    return np.where(law.has_gaps, seconds, point.step_s)
+@dataclass(frozen=True)
+class LawsWithoutWaiting(Laws):
+    """What the laws would be if nobody waited for a first token: nothing of them is longer."""
 
-
-def tpot_holds(limit: LatencyLimit, law: DecodingLaw, point: OperatingPoint) -> Bools:
-    """Whether a limit of TPOT holds, (R,), as `tpot_of` would tell."""
-    probability = limit.statistic.probability
-    limit_s = np.full(len(point.step_s), limit.limit_s)
-    if probability is None:
-        held: Bools = law.mean_tpot_s <= limit_s
-    else:
-        held = law.tpot_exceedance(limit_s) <= 1.0 - probability
-        if limit.statistic is not Statistic.P50:
-            held &= point.step_s <= limit_s
-    return np.where(law.has_gaps, held, point.step_s <= limit_s)
-
-
-def after_first_token(metric: Metric, statistic: Statistic, law: DecodingLaw) -> Floats:
-    """Part of the metric that follows the first token, (R,) seconds: nothing for TTFT.
-
-    Percentiles of E2E add those of its parts, which no dependence between them can exceed by much.
-    """
-    if metric is Metric.TTFT:
-        return np.zeros(len(law.step_s))
-    probability = statistic.probability
-    return law.mean_duration_s if probability is None else law.duration_percentile(probability)
-
-
-def statistic_of(
-    metric: Metric, statistic: Statistic, candidates: Candidates, state: State, law: FirstTokenLaw
-) -> Floats:
-    """One predicted statistic, (R,) seconds, of candidates whose walls hold."""
-    tokens = between_tokens(candidates, state)
-    if metric is Metric.TPOT:
-        return tpot_of(statistic, tokens, state.point)
-    probability = statistic.probability
-    first = law.mean_s if probability is None else law.percentile(probability)
-    return first + after_first_token(metric, statistic, tokens)
+    @cached_property
+    def first_token(self) -> FirstTokenLaw:
+        """Of TTFT."""
+        return law_without_waiting(own_first_token_s(self.candidates, self.state), self.candidates.physics.bins)

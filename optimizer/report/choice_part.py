@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from optimizer.answers import Alternative as Loser
 from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
-from optimizer.evaluate import first_token, mean_state, statistic_of
+from optimizer.evaluate import Laws, mean_state
 from optimizer.outcome import Alternative, Choice, FormatsOut, FrontierOut, FrontierStep, LayoutOut, NearOptimum
 from optimizer.report.design_part import formats_of, layout_of, price_date_of, price_label
 from optimizer.report.objective_part import value_of
@@ -77,10 +77,8 @@ def _tails(found: Answer, loser: Loser) -> tuple[float, float]:
     candidate = candidates_of(found.problem.physics, loser.column)
     question = found.problem.question
     state = mean_state(candidate, rate_of(loser.demand, loser.column), replace(question, deviations=0.0))
-    law = first_token(candidate, state)
-    ttft, tpot = (
-        float(statistic_of(metric, Statistic.P99, candidate, state, law)[0]) for metric in (Metric.TTFT, Metric.TPOT)
-    )
+    laws = Laws(candidate, state)
+    ttft, tpot = (float(laws.statistic(metric, Statistic.P99)[0]) for metric in (Metric.TTFT, Metric.TPOT))
     return ttft, tpot
 
 

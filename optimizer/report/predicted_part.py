@@ -14,7 +14,7 @@ from optimizer.bottleneck.walls import (
     StepShares,
     memory_in_use,
 )
-from optimizer.evaluate import Candidates, Question, State, first_token, mean_state, statistic_of
+from optimizer.evaluate import Candidates, Laws, Question, State, mean_state
 from optimizer.outcome import Latency, Predicted, WallOut
 from optimizer.question import INTERVAL_DEVIATIONS
 from optimizer.search.columns import candidates_of, rate_of
@@ -33,21 +33,18 @@ def state_at(found: Answer, deviations: float) -> tuple[Candidates, State]:
 def predicted(spec: ServingSpec, found: Answer, capacity_per_s: float) -> Predicted:
     """Percentiles of a design at the stated rate, and the highest rate that it carries."""
     candidates, state = state_at(found, 0.0)
-    law = first_token(candidates, state)
+    laws = Laws(candidates, state)
     ends = []
     for deviations in (-INTERVAL_DEVIATIONS, INTERVAL_DEVIATIONS):
         _, there = state_at(found, deviations)
-        ends.append((there, first_token(candidates, there)) if there.steady[0] else None)
-    risky, risky_state = state_at(found, found.problem.question.deviations)
-    risky_law = first_token(risky, risky_state)
+        ends.append(Laws(candidates, there) if there.steady[0] else None)
+    risky = Laws(*state_at(found, found.problem.question.deviations))
 
     def latency(metric: Metric) -> Latency:
         def at(statistic: Statistic) -> float:
-            return float(statistic_of(metric, statistic, candidates, state, law)[0])
+            return float(laws.statistic(metric, statistic)[0])
 
-        interval = [
-            None if end is None else float(statistic_of(metric, Statistic.P99, candidates, *end)[0]) for end in ends
-        ]
+        interval = [None if end is None else float(end.statistic(metric, Statistic.P99)[0]) for end in ends]
         low = interval[0] if interval[0] is not None else at(Statistic.P99)
         return Latency(
             mean=at(Statistic.MEAN),
@@ -63,10 +60,7 @@ def predicted(spec: ServingSpec, found: Answer, capacity_per_s: float) -> Predic
         ttft_s=latency(Metric.TTFT),
         tpot_s=latency(Metric.TPOT),
         e2e_s=latency(Metric.E2E),
-        at_risk_s={
-            limit.id: float(statistic_of(limit.metric, limit.statistic, risky, risky_state, risky_law)[0])
-            for limit in spec.slo
-        },
+        at_risk_s={limit.id: float(risky.statistic(limit.metric, limit.statistic)[0]) for limit in spec.slo},
         output_tokens_per_s=spec.workload.request_rate_per_s * spec.workload.output_tokens.mean,
         utilization=min(found.problem.demand.rate_per_s / capacity_per_s, 1.0),
         memory_bytes_per_accelerator=used,

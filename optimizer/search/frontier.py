@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 
 import numpy as np
 
-from optimizer.evaluate import Physics, Question, first_token, mean_state, meets, statistic_of
+from optimizer.evaluate import Laws, Physics, Question, mean_state, meets
 from optimizer.search.bounds import Demand, rate_per_replica
 from optimizer.search.columns import Column, candidates_of, exact_columns, tie_key
 from optimizer.search.refine import refine
@@ -103,8 +103,7 @@ class Staircase:
         replicas = self.space.replicas_per_unit[[column.placement]]
         rate = rate_per_replica(self.demand, np.array([column.units]), replicas)
         state = mean_state(candidate, rate, self.question)
-        law = first_token(candidate, state)
-        seconds = float(statistic_of(self.metric, self.statistic, candidate, state, law)[0])
+        seconds = float(Laws(candidate, state).statistic(self.metric, self.statistic)[0])
         limit = _GRID.create_decimal_from_float(seconds)
         while not meets(candidate, rate, self._asked(limit)).all():
             limit = limit.next_plus(_GRID)

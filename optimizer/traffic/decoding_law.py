@@ -10,8 +10,8 @@ sequence adds over the rest u of the window; T₀ is the step that carries the o
 before the window add likewise, and so does a chunked prompt in progress. S follows a gamma law shifted to its first
 three cumulants, per output and prompt bin, and never exceeds j steps that are full of prompt tokens.
 
-Campbell's theorem gives the cumulants; the tail is Wilson and Hilferty's (1931). How far it is from event simulation
-is tested in `tests/bench/test_percentiles.py`.
+Campbell's theorem gives the cumulants. How far the law is from event simulation is tested in
+`tests/bench/test_percentiles.py`.
 
 Rates are per pipeline, times seconds; R candidates, O output bins, J prompt bins.
 """
@@ -25,30 +25,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint, TrafficTables
+from optimizer.traffic.gamma_tail import ShiftedGamma, shifted_gamma
 from optimizer.traffic.step_tables import prefill_chunks
 from optimizer.traffic.workload_bins import WorkloadBins
+from requirements_specs.requirement import Statistic
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # A longer window makes a longer window: more arrivals fall into it. The share of Var²/mean that this adds to the third
 # cumulant. Of 1, 1.5 and 2 the one with the smallest worst error of p99; it was chosen, like the form of the fullest
 # step and of prompts in progress, with all five traces of `tests/bench/test_percentiles.py` in view: it is in-sample.
 _SELF_EXCITATION = 1.0
+# Nearer to the highest rate the stay of a sequence, ∝ 1/(1 − pull), would be without end.
 _LARGEST_PULL = 0.97
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
-_PERCENTILE_BISECTIONS = 40
+_PERCENTILE_BISECTIONS = 36
 _TINY = 1e-30
-# Relative to the mean: a law without chance, and one that is symmetric or too rare to matter, by what can be computed.
-_LEAST_DEVIATION = 1e-6
-_SKEWNESS = (1e-3, 1e3)
-_SERIES_AT_ZERO = 0.319381530 - 0.356563782 + 1.781477937 - 1.821255978 + 1.330274429
 
 
 @dataclass(frozen=True)
 class DecodingLaw:
     """The law of the time from the first to the last token of R candidates.
 
-    steps (R or 1, O): tokens after the first. mean_s, variance, third (R, O, J): cumulants of their time.
+    steps (R or 1, O): tokens after the first. seconds (R, O, J): the law of their time where no chunked prompt is met.
     chunks, chunked_step_s, in_progress (R, J): steps that carry a prompt, the length of one, and the probability that
     a window opens while one of several steps is being computed. decode_s, step_s, full_step_s (R,): a step that only
     decodes, the mean one, and one full of prompt tokens.
@@ -57,9 +57,7 @@ class DecodingLaw:
     steps: Floats
     output_share: Floats
     prompt_share: Floats
-    mean_s: Floats
-    variance: Floats
-    third: Floats
+    seconds: ShiftedGamma
     chunks: Floats
     chunked_step_s: Floats
     in_progress: Floats
@@ -67,24 +65,39 @@ class DecodingLaw:
     step_s: Floats
     full_step_s: Floats
 
-    @property
-    def has_gaps(self) -> NDArray[np.bool_]:
-        """Whether any request has a second token, (R or 1,)."""
-        several: NDArray[np.bool_] = self._several.sum(axis=1) > 0.0
-        return several
+    def tpot(self, statistic: Statistic) -> Floats:
+        """A statistic of TPOT over the requests that have one, (R,) seconds.
 
-    @property
-    def mean_tpot_s(self) -> Floats:
-        """Mean of TPOT over the requests that have one, (R,) seconds; no shorter than the mean step."""
-        per_step = (self.mean_s * self.prompt_share).sum(axis=2) / np.where(self.steps > 0.0, self.steps, 1.0)
-        mean: Floats = (per_step * self._several).sum(axis=1)
-        return np.maximum(mean, self.step_s)
+        Only the median may be shorter than the mean step. The mean step, too, where no request has a second token.
+        """
+        probability = statistic.probability
+        if probability is None:
+            per_step = (self.seconds.mean * self.prompt_share).sum(axis=2) / self._counted
+            found: Floats = (per_step * self._several).sum(axis=1)
+        else:
+            found = self._percentile(self.tpot_exceedance, probability, self.full_step_s)
+        if statistic is not Statistic.P50:
+            found = np.maximum(found, self.step_s)
+        return np.where(self._has_gaps, found, self.step_s)
 
-    @property
-    def mean_duration_s(self) -> Floats:
-        """Mean time from the first to the last token, (R,) seconds."""
-        mean: Floats = ((self.mean_s * self.prompt_share).sum(axis=2) * self.output_share).sum(axis=1)
-        return mean
+    def tpot_holds(self, statistic: Statistic, limit_s: float) -> Bools:
+        """Whether a statistic of TPOT is within a limit, (R,); percentiles by the share of requests beyond it."""
+        probability = statistic.probability
+        if probability is None:
+            return self.tpot(statistic) <= limit_s
+        held: Bools = self.tpot_exceedance(np.full(len(self.step_s), limit_s)) <= 1.0 - probability
+        not_shorter = self.step_s <= limit_s
+        if statistic is not Statistic.P50:
+            held &= not_shorter
+        return np.where(self._has_gaps, held, not_shorter)
+
+    def duration(self, statistic: Statistic) -> Floats:
+        """A statistic of the time from the first to the last token, (R,) seconds."""
+        probability = statistic.probability
+        if probability is None:
+            mean: Floats = ((self.seconds.mean * self.prompt_share).sum(axis=2) * self.output_share).sum(axis=1)
+            return mean
+        return self._percentile(self.duration_exceedance, probability, self.full_step_s * self.steps.max(axis=1))
 
     def tpot_exceedance(self, limit_s: Floats) -> Floats:
         """P(TPOT > limit), (R,), of limits (R,), over the requests with more than one token."""
@@ -93,19 +106,12 @@ class DecodingLaw:
 
     def duration_exceedance(self, limit_s: Floats) -> Floats:
         """P(time from the first to the last token > limit), (R,), of limits (R,)."""
-        beyond = self._beyond(np.broadcast_to(limit_s[:, None], self.mean_s.shape[:2]))
+        beyond = self._beyond(np.broadcast_to(limit_s[:, None], self.seconds.mean.shape[:2]))
         exceedance: Floats = (beyond * self.output_share).sum(axis=1)
         return exceedance
 
-    def tpot_percentile(self, probability: float) -> Floats:
-        """Smallest TPOT that at most 1 − probability of the requests exceed, (R,) seconds."""
-        return self._percentile(self.tpot_exceedance, probability, self.full_step_s)
-
-    def duration_percentile(self, probability: float) -> Floats:
-        """Smallest time from the first to the last token that at most 1 − probability exceed, (R,) seconds."""
-        return self._percentile(self.duration_exceedance, probability, self.full_step_s * self.steps.max(axis=1))
-
     def _percentile(self, exceedance: Callable[[Floats], Floats], probability: float, most_s: Floats) -> Floats:
+        """Smallest time that at most 1 − probability of the requests exceed, (R,), of those up to `most_s`."""
         lower, upper = np.zeros(len(most_s)), most_s
         for _ in range(_PERCENTILE_BISECTIONS):
             middle = (lower + upper) / 2.0
@@ -122,21 +128,37 @@ class DecodingLaw:
         share: Floats = np.divide(several, total, out=np.zeros_like(several), where=total > 0.0)
         return share
 
+    @property
+    def _has_gaps(self) -> Bools:
+        """Whether any request has a second token, (R or 1,)."""
+        several: Bools = self._several.sum(axis=1) > 0.0
+        return several
+
+    @property
+    def _counted(self) -> Floats:
+        """Steps to divide by, (R or 1, O): 1 where there are none."""
+        return np.where(self.steps > 0.0, self.steps, 1.0)
+
     def _beyond(self, seconds: Floats) -> Floats:
         """P(S > seconds), (R, O), per output bin."""
-        tail = _shifted_gamma_tail(seconds[:, :, None], self.mean_s, self.variance, self.third)
-        shortest = self.steps * self.decode_s[:, None]
-        base = np.where(seconds < shortest, 1.0, (tail * self.prompt_share).sum(axis=2))
-        # Of the m steps of a prompt in progress r are left, each as likely; it matters if they suffice.
-        counted = np.where(self.steps > 0.0, self.steps, 1.0)
-        per_step = seconds / counted
+        tail = (self.seconds.tail(seconds[:, :, None]) * self.prompt_share).sum(axis=2)
+        beyond = np.where(seconds < self.steps * self.decode_s[:, None], 1.0, tail)
+        if self.in_progress.any():
+            beyond = beyond + (1.0 - beyond) * self._caught(seconds)
+        return np.where(seconds >= self.full_step_s[:, None] * self.steps, 0.0, beyond)
+
+    def _caught(self, seconds: Floats) -> Floats:
+        """Probability that a chunked prompt in progress takes the steps beyond so many seconds, (R, O).
+
+        Of its m steps r are left, each number as likely; it matters if they suffice.
+        """
+        per_step = (seconds / self._counted)[:, :, None]
         room = np.maximum(self.chunked_step_s - self.step_s[:, None], _TINY)[:, None, :]
-        needed = counted[:, :, None] * (per_step[:, :, None] - self.step_s[:, None, None]) / room
+        needed = self._counted[:, :, None] * (per_step - self.step_s[:, None, None]) / room
         enough = np.clip(1.0 - needed / self.chunks[:, None, :], 0.0, 1.0)
-        enough = np.where(per_step[:, :, None] < self.chunked_step_s[:, None, :], enough, 0.0)
-        caught = np.minimum((self.in_progress[:, None, :] * enough).sum(axis=2), 1.0)
-        beyond: Floats = np.where(seconds >= self.full_step_s[:, None] * self.steps, 0.0, base + (1.0 - base) * caught)
-        return beyond
+        enough = np.where(per_step < self.chunked_step_s[:, None, :], enough, 0.0)
+        caught: Floats = np.minimum((self.in_progress[:, None, :] * enough).sum(axis=2), 1.0)
+        return caught
 
 
 def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBins, token_budget: Floats) -> DecodingLaw:
@@ -162,8 +184,7 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
     follow = _geometric(rho[:, None], steps)[:, :, None]
     piled = rate[:, None, None] * excess_s
     mean_s = (steps * step_s[:, None])[:, :, None] + rho[:, None, None] * excess_s * follow
-    spread = variance[:, :, None] + piled * moments[1][:, :, None] * follow**2
-    variance = np.maximum(spread, (_LEAST_DEVIATION * np.maximum(mean_s, _TINY)) ** 2)
+    variance = variance[:, :, None] + piled * moments[1][:, :, None] * follow**2
     third = third[:, :, None] + piled * moments[2][:, :, None] * follow**3
     third = third + _SELF_EXCITATION * variance**2 / np.maximum(mean_s, _TINY)
     busy = rate[:, None] * share * point.hold_s / np.maximum(1.0 - rho, 1e-9)[:, None]
@@ -171,9 +192,7 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
         steps=steps,
         output_share=bins.output_share,
         prompt_share=share,
-        mean_s=mean_s,
-        variance=variance,
-        third=third,
+        seconds=shifted_gamma(mean_s, variance, third),
         chunks=chunks,
         chunked_step_s=point.hold_s / chunks,
         in_progress=np.where(chunks > 1.0, busy, 0.0),
@@ -240,23 +259,3 @@ def _full_of_prompts(tables: TrafficTables, bins: WorkloadBins, token_budget: Fl
     longest = np.divide((filling * added_s / new_tokens).sum(axis=1), time, out=np.zeros_like(time), where=time > 0.0)
     full: Floats = token_budget * np.maximum(usual, longest)
     return full
-
-
-def _shifted_gamma_tail(seconds: Floats, mean_s: Floats, variance: Floats, third: Floats) -> Floats:
-    """P(S > seconds) of the gamma law with these cumulants, after Wilson and Hilferty."""
-    deviation = np.sqrt(variance)
-    shape = (2.0 / np.clip(third / deviation**3, *_SKEWNESS)) ** 2
-    place = np.maximum(1.0 + (seconds - mean_s) / (deviation * np.sqrt(shape)), 0.0)
-    normal = 3.0 * np.sqrt(shape) * (np.cbrt(place) - 1.0 + 1.0 / (9.0 * shape))
-    return np.where(place > 0.0, _normal_tail(normal), 1.0)
-
-
-def _normal_tail(z: Floats) -> Floats:
-    """P(Z > z) of a standard normal law, within 7.5·10⁻⁸ (Abramowitz and Stegun, 26.2.17)."""
-    distance = np.abs(z)
-    t = 1.0 / (1.0 + 0.2316419 * distance)
-    series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    # The series is 1.2533… at 0; scaled by its own value there, the tail is one half and has no step.
-    tail = np.exp(-0.5 * np.minimum(distance, 38.0) ** 2) * series / (2.0 * _SERIES_AT_ZERO)
-    either: Floats = np.where(z >= 0.0, tail, 1.0 - tail)
-    return either

@@ -10,7 +10,7 @@ import pytest
 from catalog.read import load
 from optimizer.additions import read_question
 from optimizer.answers import Answer
-from optimizer.evaluate import first_token, mean_state, statistic_of
+from optimizer.evaluate import Laws, mean_state
 from optimizer.evaluate.state import LARGEST_QUEUE_LOAD
 from optimizer.search.columns import candidates_of
 from optimizer.simulation import fleet_of
@@ -53,12 +53,12 @@ def errors(path: Path, model: str, tp: int, lengths: str, seeds: tuple[int, ...]
         if state.point.queue_load[0] > LARGEST_QUEUE_LOAD or state.point.budget_load[0] > 1.0:
             print(f"{model} {lengths} load {share}: beyond the load walls of every design")
             continue
-        law = first_token(candidate, state)
-        stay_s = float(statistic_of(Metric.E2E, Statistic.MEAN, candidate, state, law)[0])
+        laws = Laws(candidate, state)
+        stay_s = float(laws.statistic(Metric.E2E, Statistic.MEAN)[0])
         sample = run(fleet, spec.workload, rate, Plan(seeds, 20_000, int(max(2_000, 5.0 * rate * stay_s))))
         each = {}
         for metric in (Metric.TTFT, Metric.TPOT):
-            predicted = float(statistic_of(metric, Statistic.P99, candidate, state, law)[0])
+            predicted = float(laws.statistic(metric, Statistic.P99)[0])
             each[metric] = predicted / estimate(sample.of(metric), 0.99).value - 1.0
         print(f"{model} {lengths} load {share}: ttft {each[Metric.TTFT]:+.1%}, tpot {each[Metric.TPOT]:+.1%}")
         yield each
@@ -73,8 +73,11 @@ def test_percentiles_of_the_laws_are_those_of_the_simulation(tmp_path: Path) -> 
         for lengths in WORKLOADS
         for each in errors(tmp_path / "spec.yaml", model, tp, lengths, seeds)
     ]
+    missed = []
     for metric, median, worst in ((Metric.TTFT, 0.08, 0.30), (Metric.TPOT, 0.10, 0.30)):
         sizes = np.abs([each[metric] for each in found])
-        print(f"p99 {metric}: median {np.median(sizes):.1%}, worst {sizes.max():.1%} of {len(sizes)}")
-        assert np.median(sizes) <= median
-        assert sizes.max() <= worst
+        figures = f"p99 {metric}: median {np.median(sizes):.1%}, worst {sizes.max():.1%} of {len(sizes)}"
+        print(figures)
+        if np.median(sizes) > median or sizes.max() > worst:
+            missed.append(f"{figures}; at most {median:.0%} and {worst:.0%}")
+    assert not missed

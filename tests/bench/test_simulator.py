@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -18,8 +19,7 @@ pytestmark = pytest.mark.bench
 EXAMPLE = Path(__file__).parents[2] / "examples" / "chat_70b.yaml"
 REQUESTS = 1_000_000
 LEAST_REQUESTS_PER_S = 150_000
-# The fastest counts: what else the machine does slows the others.
-RUNS = 5
+RUNS = 9
 
 
 @pytest.mark.parametrize("load_of_server", [0.3, 0.5, 0.7])
@@ -60,4 +60,4 @@ def test_speed_on_a_design() -> None:
         serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, np.inf)
         speeds.append(len(requests) / (time.process_time() - started))
     print(f"\nrequests/s: {', '.join(f'{speed:,.0f}' for speed in speeds)}")
-    assert max(speeds) >= LEAST_REQUESTS_PER_S
+    assert median(speeds) >= LEAST_REQUESTS_PER_S

@@ -10,9 +10,9 @@ from catalog.read import load
 from optimizer.evaluate import (
     KV_SHARE_PER_DEVIATION,
     Candidates,
+    Laws,
     Physics,
     Question,
-    first_token,
     highest_rate,
     key_rate_bound,
     keys_that_may_answer,
@@ -24,7 +24,6 @@ from optimizer.evaluate import (
     meets,
     prepare,
     rate_bound,
-    statistic_of,
     statistics_of,
     tabulate,
 )
@@ -237,15 +236,15 @@ def test_statistics_are_ordered(candidates: Candidates, share: float) -> None:
     rate = highest_rate(candidates, question) * share
     assume(rate[0] > 0.0)
     state = mean_state(candidates, rate, question)
-    law = first_token(candidates, state)
+    laws = Laws(candidates, state)
     for metric in Metric:
-        values = {each: float(statistic_of(metric, each, candidates, state, law)[0]) for each in Statistic}
+        values = {each: float(laws.statistic(metric, each)[0]) for each in Statistic}
         percentiles = [values[each] for each in (Statistic.P50, Statistic.P90, Statistic.P95, Statistic.P99)]
         assert percentiles == sorted(percentiles)
         assert 0.0 < values[Statistic.MEAN] <= percentiles[-1]
     for each in Statistic:
-        ttft = statistic_of(Metric.TTFT, each, candidates, state, law)[0]
-        e2e = statistic_of(Metric.E2E, each, candidates, state, law)[0]
+        ttft = laws.statistic(Metric.TTFT, each)[0]
+        e2e = laws.statistic(Metric.E2E, each)[0]
         assert e2e > ttft
 
 
@@ -257,7 +256,7 @@ def test_a_looser_limit_never_makes_feasible_infeasible(
     rate = highest_rate(candidates, Question((), 0.8, 0.0)) * share
     assume(rate[0] > 0.0)
     state = mean_state(candidates, rate, Question((), 0.8, 0.0))
-    value = float(statistic_of(metric, statistic, candidates, state, first_token(candidates, state))[0])
+    value = float(Laws(candidates, state).statistic(metric, statistic)[0])
     outcomes = [
         held(candidates, float(rate[0]), limited(metric, statistic, value * factor, load_cap=0.8))
         for factor in np.geomspace(0.8, 1.25, 30)
@@ -274,7 +273,7 @@ def test_the_highest_rate_holds_and_lies_below_the_bound(
     """And it is the limit itself, or a wall, that stops it."""
     low = np.array([1e-3])
     state = mean_state(candidates, low, Question((), 0.8, 0.0))
-    value = float(statistic_of(metric, statistic, candidates, state, first_token(candidates, state))[0])
+    value = float(Laws(candidates, state).statistic(metric, statistic)[0])
     question = limited(metric, statistic, value * factor, load_cap=0.8)
     rate = highest_rate(candidates, question)
     assert rate[0] > 0.0
@@ -345,7 +344,7 @@ def test_a_row_alone_is_the_row_in_a_batch_to_the_last_bit(real: Problem) -> Non
     together = meets(candidates, rates, question), largest_ratio(candidates, rates, question)
     highest = highest_rate(candidates, question)
     state = mean_state(candidates, rates, question)
-    percentiles = first_token(candidates, state).percentile(0.99)
+    percentiles = Laws(candidates, state).first_token.percentile(0.99)
     assert together[0].any()
     assert not together[0].all()
     for row in range(len(rates)):
@@ -356,7 +355,7 @@ def test_a_row_alone_is_the_row_in_a_batch_to_the_last_bit(real: Problem) -> Non
         there = mean_state(alone, rate, question)
         for name in ("sequences", "step_s", "load", "queue_load", "budget_load", "deviation"):
             assert getattr(there.point, name)[0] == getattr(state.point, name)[row], name
-        assert first_token(alone, there).percentile(0.99)[0] == percentiles[row]
+        assert Laws(alone, there).first_token.percentile(0.99)[0] == percentiles[row]
 
 
 def test_rows_that_share_a_rate_share_no_more(real: Problem) -> None:

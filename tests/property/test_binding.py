@@ -14,11 +14,10 @@ from optimizer.answers import Answer
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.evaluate import (
     Candidates,
-    first_token,
+    Laws,
     mean_state,
     meets,
     prepare,
-    statistic_of,
     tabulate,
 )
 from optimizer.solve import answer
@@ -118,11 +117,8 @@ def fixed_share(candidate: Candidates, found: Answer) -> float:
     if not question.limits:
         return 0.0
     state = mean_state(candidate, np.array([ONE_A_MONTH]), question)
-    law = first_token(candidate, state)
-    return max(
-        float(statistic_of(limit.metric, limit.statistic, candidate, state, law)[0]) / limit.limit_s
-        for limit in question.limits
-    )
+    laws = Laws(candidate, state)
+    return max(float(laws.statistic(limit.metric, limit.statistic)[0]) / limit.limit_s for limit in question.limits)
 
 
 def expected(found: Answer, spec: ServingSpec, snapshot: Snapshot) -> tuple[tuple[WallFamily, ...], float, bool]:

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from optimizer.evaluate import (
     Candidates,
+    Laws,
     Question,
     State,
-    first_token,
     highest_rate,
     mean_state,
     meets,
     rate_bound,
-    statistic_of,
     tabulate,
 )
 from optimizer.question import Nothing, Problem, pose
@@ -154,7 +153,7 @@ def test_a_percentile_is_within_a_limit_exactly_if_the_limit_holds() -> None:
         candidates, rate = candidates.take(able), share * carried[able]
         state = mean_state(candidates, rate, free)
         assert state.within_walls.all()
-        predicted = statistic_of(metric, statistic, candidates, state, first_token(candidates, state))
+        predicted = Laws(candidates, state).statistic(metric, statistic)
         assert np.all(np.isfinite(predicted) & (predicted > 0.0))
         for row, seconds in enumerate(predicted.tolist()):
             limit = LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)
@@ -182,10 +181,10 @@ def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
         rates = carried[able, None] * np.linspace(1e-3, 1.0, RATES)[None, :]
         many = candidates.take(np.repeat(able, RATES))
         state = mean_state(many, rates.ravel(), free)
-        law = first_token(many, state)
+        laws = Laws(many, state)
         for metric in Metric:
             for statistic in Statistic:
-                predicted = statistic_of(metric, statistic, many, state, law).reshape(rates.shape)
+                predicted = laws.statistic(metric, statistic).reshape(rates.shape)
                 fall = 1.0 - predicted[:, 1:] / predicted[:, :-1]
                 assert fall.max() <= ROUNDING, (metric, statistic, fall.max())
 
@@ -206,7 +205,7 @@ def test_a_candidate_that_holds_a_limit_holds_a_looser_one() -> None:
             return
         one, rate = candidates.take(able[:1]), share * carried[able[:1]]
         state = mean_state(one, rate, free)
-        seconds = float(statistic_of(metric, statistic, one, state, first_token(one, state))[0])
+        seconds = float(Laws(one, state).statistic(metric, statistic)[0])
         held = False
         for factor in np.linspace(0.9, 1.1, RATES).tolist():
             limit = LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from optimizer.answers import Answer
 from optimizer.evaluate import (
     Candidates,
+    Laws,
     Question,
     e2e_mean_s,
-    first_token,
     least_e2e_mean_s,
     mean_state,
     meets,
-    statistic_of,
 )
 from optimizer.question import Nothing, pose
 from optimizer.search.refine import Refinement
@@ -70,7 +69,7 @@ def least_milliseconds(case: Case) -> int | None:
         held = np.flatnonzero(meets(candidates, peak / working, rows.question))
         there = candidates.take(held)
         state = mean_state(there, peak / working[held], rows.question)
-        seconds = statistic_of(Metric.E2E, Statistic.MEAN, there, state, first_token(there, state))
+        seconds = Laws(there, state).statistic(Metric.E2E, Statistic.MEAN)
         return np.ceil(np.round(seconds * 1000, 6)).astype(np.int64)
 
     return best_value(case, milliseconds)
