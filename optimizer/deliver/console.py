@@ -84,7 +84,7 @@ def _found(
     figures = " · ".join(
         [design_sections.machines_text(pool), f"{dollars(cost.usd_per_hour)}/h", *_reached(outcome.objective)]
     )
-    words, style = (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    words, style = (_superlative(spec), "bold green") if outcome.proved else (_not_proved(outcome), "bold red")
     if len(f"{figures} · {words}") > PAGE_WIDTH:
         words = words.partition(_WITHIN)[0]  # the caps stand in the question
     verdict = Text.assemble((figures, "bold"), " · ", (words, style))
@@ -105,6 +105,10 @@ def _found(
         ),
     )
     return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _not_proved(outcome: Outcome) -> str:
+    return "refused by simulation" if outcome.status is Status.UNKNOWN else "best found, not proved"
 
 
 def _reached(objective: Objective) -> tuple[str, ...]:
