@@ -80,8 +80,8 @@ class Judgement:
 class Verification:
     """How search and simulation came to the design.
 
-    analytic: the optimum of the laws alone. rounds: winners of the search that were simulated. refusals: one for each
-    cut, at the most replicas that were refused. judgement: of the design; None where no design was accepted.
+    analytic: the optimum of the laws alone. rounds: how often the model was solved. refusals: one for each cut, at the
+    most replicas that were refused. judgement: of the design; None where no design was accepted.
     """
 
     analytic: Column

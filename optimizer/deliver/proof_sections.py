@@ -8,6 +8,7 @@ from optimizer.deliver.page import GLUE, Section, listed, packed
 from optimizer.outcome import Allowance, Alternative, Objective, ObjectiveMetric, Outcome, Scope, SearchOut
 
 _NEXT_BEST = 2
+PROOF_LINES = 4
 
 
 def next_best(outcome: Outcome) -> Section:
@@ -22,22 +23,20 @@ def _next_best(other: Alternative) -> str:
     return f"{dollars(other.usd_per_hour)}/h {other.accelerator} {formats}: {other.why_not}"
 
 
-def proof(outcome: Outcome) -> Section:
-    """Objective against bound, what became of every candidate, and what was searched."""
+def proof(outcome: Outcome, most_lines: int = PROOF_LINES) -> Section:
+    """Objective against bound, what became of every candidate, what simulation said, and what was searched."""
     claim = _claim(outcome.objective, outcome.search)
     if claim is None:
         claim = "no candidate is left" if outcome.proved else "the search stopped before an answer"
     pieces = (_ledger(outcome.search), claim, *_simulated(outcome), f"scope: {_scope(outcome.scope)}")
-    return packed("Proof", pieces, 5)
+    return packed("Proof", pieces, most_lines)
 
 
 def _simulated(outcome: Outcome) -> tuple[str, ...]:
     """What simulation confirmed, and the optimum of the laws where that is another."""
-    if outcome.design is None or outcome.offline is not None:
-        return ()
     verification, objective = outcome.verification, outcome.objective
     if verification is None:
-        return ("not simulated",)
+        return ()
     rounds = counted(verification.rounds, "round")
     if verification.seeds is None or objective.value is None or objective.analytic_bound is None:
         return (f"simulation refused all winners of {rounds}",)
@@ -47,8 +46,8 @@ def _simulated(outcome: Outcome) -> tuple[str, ...]:
     laws, value = (objective_text(objective.metric, each) for each in (objective.analytic_bound, objective.value))
     price = signed_percent(objective.value / objective.analytic_bound - 1.0)
     return (
-        f"the laws alone: C₀ = {laws}",
-        f"verified by simulation: C = {value} ({price}; {rounds}; {sample})",
+        f"C₀ = {laws} by the laws alone",
+        f"verified by simulation: C = {value} ({price}, {rounds})",
     )
 
 

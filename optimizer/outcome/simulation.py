@@ -81,7 +81,8 @@ class Refused(Result):
 class VerificationOut(Result):
     """How search and simulation came to the design.
 
-    `analytic_bound` of the objective is the optimum of the laws, which `rounds` of cut and search led away from.
+    `analytic_bound` of the objective is the optimum of the laws, which `refusals`
+    cut off; the model was solved `rounds` times.
     `requests` were counted of each seed, on `pipelines` of the design that got `request_rate_per_s` together, in the
     scenario of the risk. Where no design was accepted, all that tells of the simulated design is null.
     """

@@ -30,6 +30,10 @@ class Cuts:
         most = max(column.replicas, self.refused_replicas.get(candidate, 0))
         return Cuts({**self.refused_replicas, candidate: most})
 
+    def refuse(self, column: Column) -> bool:
+        """Whether the candidate of a column needs more replicas than the column has."""
+        return column.replicas <= self.refused_replicas.get((column.key, column.token_budget), 0)
+
     def least_units(self, space: CandidateSpace) -> Integers:
         """Fewest units that the cuts leave each placement with each token budget, (P, B)."""
         least = np.ones((len(space.placement_key), len(TOKEN_BUDGETS)), dtype=np.int64)

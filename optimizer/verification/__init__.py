@@ -2,6 +2,6 @@
 
 from optimizer.verification.fleet import design_fleet
 from optimizer.verification.judge import Judge
-from optimizer.verification.rounds import MOST_ROUNDS, Verified, verified
+from optimizer.verification.rounds import MOST_REFUSALS, Verified, verified, with_units
 
-__all__ = ["MOST_ROUNDS", "Judge", "Verified", "design_fleet", "verified"]
+__all__ = ["MOST_REFUSALS", "Judge", "Verified", "design_fleet", "verified", "with_units"]

@@ -1,13 +1,15 @@
 """Rounds of search and simulation until both accept the same design.
 
-The cheapest design that the laws accept is simulated. If it is refused, its candidate needs more replicas than were
-refused: one cut, and the model is solved again. The first winner that simulation accepts is the cheapest design that
-both accept, for every cheaper row was refused by the laws, or by simulation at that many replicas or more.
+A round simulates the cheapest design that the laws accept, and where it is refused the others of its cost in the
+order of ties, up to the first that is accepted. Each that is refused adds one cut, that its candidate needs more
+replicas than were refused, and the model is solved again. The first winner that simulation accepts is the cheapest
+design that both accept, for every cheaper row was refused by the laws, or by simulation at that many replicas or more.
 
-A refused candidate would come back one unit larger as long as it is the cheapest. So a round tries such units at once,
-one, two, four … more, up to the cost of the next candidate, and then halves the gap between the refused and the
-accepted: the cut stands at units that were simulated and refused. As the bisection of the laws does, this trusts that
-a design refused with some replicas is refused with fewer; common random numbers make it so but for noise.
+A refused candidate would come back one unit larger for as long as it is the cheapest. So where nothing of a cost is
+accepted, its candidates are tried with more units at once, one, two, four … more, up to the next cost that is known,
+and then the gap between refused and accepted is halved: the cut stands at units that were simulated and refused. As
+the bisection of the laws does, this trusts that a design refused with some replicas is refused with fewer; common
+random numbers make it so but for noise.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ from optimizer.topology.layouts import TOKEN_BUDGETS
 Find = Callable[[Cuts], Found | Refinement]
 Verdict = Callable[[Column], Judgement]
 
-MOST_ROUNDS = 40
-# How far a refused candidate grows in one round where nothing else is known to compete with it.
+# So many cuts, and the search ends at the next solve; a simulation takes about a tenth of a second.
+MOST_REFUSALS = 100
+# How far a refused candidate grows in one round where no dearer design is known.
 GROWTH = 2
 
 
@@ -51,19 +54,25 @@ def verified(problem: Problem, find: Find, judge: Verdict) -> Verified | Refinem
     first = found = find(NO_CUTS)
     if isinstance(first, Refinement):
         return first
-    cuts = NO_CUTS
+    cuts, rounds = NO_CUTS, 0
     refusals: list[Judgement] = []
     accepted: list[Judgement] = []
-    while not isinstance(found, Refinement) and len(refusals) < MOST_ROUNDS:
-        judged = judge(found.design)
-        if judged.accepted:
+    while not isinstance(found, Refinement) and len(refusals) < MOST_REFUSALS:
+        rounds += 1
+        refused, judged = _judged_of_one_cost(found, judge)
+        if judged is not None and not refused:
             columns = tuple(judged.column if column is found.design else column for column in found.columns)
-            verification = Verification(first.design, len(refusals) + 1, tuple(refusals), judged)
+            verification = Verification(first.design, rounds, tuple(refusals), judged)
             return Verified(replace(found, columns=columns), verification)
-        refused, larger = _larger(problem, judged, _cost_of_rival(found), judge)
-        refusals.append(refused)
-        accepted += [] if larger is None else [larger]
-        cuts = cuts.refusing(refused.column)
+        if judged is None:
+            grown = [_larger(problem, each, _next_cost(found), judge) for each in refused]
+            refused = [each for each, _ in grown]
+            accepted += [larger for _, larger in grown if larger is not None]
+        else:
+            accepted.append(judged)
+        refusals += refused
+        for each in refused:
+            cuts = cuts.refusing(each.column)
         found = find(cuts)
     if not accepted and not isinstance(found, Refinement):
         _, larger = _larger(problem, refusals[-1], None, judge)
@@ -71,7 +80,7 @@ def verified(problem: Problem, find: Find, judge: Verdict) -> Verified | Refinem
     best = min(accepted, key=lambda each: place(problem.space, each.column), default=None)
     known = first if best is None or isinstance(found, Refinement) else found
     design = known.design if best is None else best.column
-    verification = Verification(first.design, len(refusals), tuple(refusals), best)
+    verification = Verification(first.design, rounds, tuple(refusals), best)
     ended = _not_proved(problem, known, design)
     if best is None:  # what the laws proved is not what was asked
         cost = replace(ended.solution.cost, bound=None)
@@ -79,15 +88,25 @@ def verified(problem: Problem, find: Find, judge: Verdict) -> Verified | Refinem
     return Verified(ended, verification)
 
 
-def _cost_of_rival(found: Found) -> int:
-    """Cost of the cheapest column of another candidate; if none is known, a multiple of the design's own."""
-    design = found.design
-    rivals = [
-        column.usd_micro_per_hour
-        for column in found.columns
-        if (column.key, column.token_budget) != (design.key, design.token_budget)
-    ]
-    return min(rivals, default=GROWTH * design.usd_micro_per_hour)
+def _judged_of_one_cost(found: Found, judge: Verdict) -> tuple[list[Judgement], Judgement | None]:
+    """The candidates that are as cheap as the design: those refused, up to the first accepted, None if none is."""
+    cuts = NO_CUTS
+    refused: list[Judgement] = []
+    for column in found.columns:
+        if column.usd_micro_per_hour == found.design.usd_micro_per_hour and not cuts.refuse(column):
+            judged = judge(column)
+            if judged.accepted:
+                return refused, judged
+            refused.append(judged)
+            cuts = cuts.refusing(column)
+    return refused, None
+
+
+def _next_cost(found: Found) -> int:
+    """The least cost known above that of the design; if none is known, a multiple of it."""
+    cost = found.design.usd_micro_per_hour
+    dearer = [column.usd_micro_per_hour for column in found.columns if column.usd_micro_per_hour > cost]
+    return min(dearer, default=GROWTH * cost)
 
 
 def _larger(
@@ -100,13 +119,13 @@ def _larger(
     most = int(most_units(problem.space, demand, prices, min(caps, default=None))[column.placement])
     accepted, step = None, 1
     while accepted is None and refused.column.units < most:
-        trial = judge(_with_units(problem, column, min(refused.column.units + step, most)))
+        trial = judge(with_units(problem, column, min(refused.column.units + step, most)))
         if trial.accepted:
             accepted = trial
         else:
             refused, step = trial, 2 * step
     while accepted is not None and accepted.column.units - refused.column.units > 1:
-        trial = judge(_with_units(problem, column, (accepted.column.units + refused.column.units) // 2))
+        trial = judge(with_units(problem, column, (accepted.column.units + refused.column.units) // 2))
         if trial.accepted:
             accepted = trial
         else:
@@ -114,7 +133,7 @@ def _larger(
     return refused, accepted
 
 
-def _with_units(problem: Problem, column: Column, units: int) -> Column:
+def with_units(problem: Problem, column: Column, units: int) -> Column:
     """The candidate of a column with other units, as the search would make it."""
     number = np.array([units])
     rows = Rows(
