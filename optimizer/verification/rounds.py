@@ -75,7 +75,8 @@ def verified(problem: Problem, find: Find, judge: Verdict) -> Verified | Refinem
             cuts = cuts.refusing(each.column)
         found = find(cuts)
     if not accepted and not isinstance(found, Refinement):
-        _, larger = _larger(problem, refusals[-1], None, judge)
+        judged = judge(found.design)
+        larger = judged if judged.accepted else _larger(problem, judged, None, judge)[1]
         accepted += [] if larger is None else [larger]
     best = min(accepted, key=lambda each: place(problem.space, each.column), default=None)
     known = first if best is None or isinstance(found, Refinement) else found
