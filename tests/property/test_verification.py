@@ -12,7 +12,7 @@ from optimizer.answers import DESIGNS_REPORTED, Found, Judgement
 from optimizer.question import Nothing, Problem, pose
 from optimizer.search.bounds import MOST_UNITS, most_units, unit_prices
 from optimizer.search.columns import Column, place
-from optimizer.search.cuts import Cuts
+from optimizer.search.cuts import NO_CUTS, Cuts
 from optimizer.search.proof import count_rows
 from optimizer.search.refine import Refinement, refine
 from optimizer.solve import search
@@ -23,10 +23,10 @@ from tests.property.small_spaces import Case, critical_cases
 Least = Callable[[int, int], int]
 
 
-def least_replicas(key: int, token_budget: int, *, harsh: bool) -> int:
-    """How many replicas the stub asks of a candidate; the laws know nothing of it."""
+def least_replicas(key: int, token_budget: int, *, lawful: int, harsh: bool) -> int:
+    """How many replicas the stub asks of a candidate, where the design by the laws alone has `lawful`."""
     if harsh:  # every token budget of a key needs as many, so that the next candidate is not as cheap
-        return 2 + crc32(f"{key}".encode()) % 10
+        return lawful + crc32(f"{key}".encode()) % 5
     drawn = crc32(f"{key} {token_budget}".encode()) % 100
     return 1 if drawn < 40 else MOST_UNITS if drawn > 97 else 1 + drawn % 3
 
@@ -81,19 +81,22 @@ def check(case: Case, tally: Counter[str], *, harsh: bool) -> None:
     if isinstance(problem, Nothing):
         return
 
+    find = partial(search, problem, DESIGNS_REPORTED)
+    by_laws = find(cuts=NO_CUTS)
+    lawful = 1 if isinstance(by_laws, Refinement) else by_laws.design.replicas
+
     def least(key: int, token_budget: int) -> int:
-        return least_replicas(key, token_budget, harsh=harsh)
+        return least_replicas(key, token_budget, lawful=lawful, harsh=harsh)
 
     def judge(column: Column) -> Judgement:
         return judgement(column, accepted=column.replicas >= least(column.key, column.token_budget))
 
-    find = partial(search, problem, DESIGNS_REPORTED)
     ended = verified(problem, lambda cuts: find(cuts=cuts), judge)
     best = cheapest_of_both(problem, least)
-    tally["examples"] += 1
     if isinstance(ended, Refinement):
         assert best is None
         return
+    tally["examples"] += 1
     verification, found = ended.verification, ended.found
     for refusal in verification.refusals:
         assert refusal.column.replicas < least(refusal.column.key, refusal.column.token_budget)
@@ -126,8 +129,9 @@ def test_the_rounds_find_the_cheapest_that_laws_and_stub_accept() -> None:
         check(case, tally, harsh=harsh)
 
     agree()
-    assert tally["refused"] >= 0.05 * tally["examples"], tally
-    assert tally["dearer"] >= 0.01 * tally["examples"], tally
+    assert tally["refused"] >= 0.2 * tally["examples"], tally
+    assert tally["dearer"] >= 0.1 * tally["examples"], tally
+    assert tally["nothing"] > 0, tally
     assert tally["stopped"] <= 0.1 * tally["examples"], tally
 
 
