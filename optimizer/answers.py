@@ -13,10 +13,11 @@ from optimizer.search.columns import Column
 from optimizer.search.count_model import CountSolution
 from optimizer.search.ledger import Ledger
 from optimizer.search.refine import Refinement
-from requirements_specs.requirement import Metric, Statistic
+from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
+    from optimizer.traffic.simulate import Estimate
     from optimizer.ways_out import WaysOut
 
 # The optimum and two alternatives.
@@ -48,6 +49,48 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class HeldLimit:
+    """A limit, its statistic as the laws predict it in seconds, and as simulated requests had it."""
+
+    limit: LatencyLimit
+    predicted_s: float
+    simulated: Estimate
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What simulated requests say of a design in the scenario of the risk.
+
+    column: the design; simulation may have raised its engine slots. requests: counted of each seed. pipelines: those
+    that were simulated, and rate_per_s: what they got together.
+    """
+
+    column: Column
+    accepted: bool
+    seeds: tuple[int, ...]
+    requests: int
+    pipelines: int
+    rate_per_s: float
+    limits: tuple[HeldLimit, ...]
+    unfinished_share: float
+    preemptions: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How search and simulation came to the design.
+
+    analytic: the optimum of the laws alone. rounds: how often the model was solved. refusals: one for each cut, at the
+    most replicas that were refused. judgement: of the design; None where no design was accepted.
+    """
+
+    analytic: Column
+    rounds: int
+    refusals: tuple[Judgement, ...]
+    judgement: Judgement | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """A proved design and what stands beside it.
 
@@ -57,7 +100,8 @@ class Answer:
     point_usd_micro: cost at the point prediction, None where
     that is what was asked. allowed_usd_micro: cost with estimated parts and undated prices;
     None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
-    these terms are point_column and allowed_column.
+    these terms are point_column and allowed_column. All that stands beside the design is by the laws alone.
+    verification: None where nothing was simulated.
     """
 
     problem: Problem
@@ -74,6 +118,7 @@ class Answer:
     point_column: Column | None = None
     allowed_column: Column | None = None
     frontier: Frontier | None = None
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,19 @@ from math import ceil
 from statistics import NormalDist
 
 from optimizer.answers import Answer
-from optimizer.evaluate import Laws, Question, mean_state, scenario_tables
+from optimizer.evaluate import Laws, Question, mean_state
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import candidates_of, rate_of
 from optimizer.traffic.simulate import (
-    EngineLimits,
     Estimate,
     Fleet,
     Plan,
     Router,
     Sample,
     estimate,
-    pipeline_steps,
     run,
 )
+from optimizer.verification import design_fleet
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
 
@@ -121,24 +120,5 @@ def _simulated(sample: Sample, metric: Metric, statistic: Statistic) -> Estimate
 
 
 def fleet_of(found: Answer, deviations: float, router: Router) -> Fleet:
-    """The pipelines of a design in a scenario, each with its share of the KV cache, on the tables of its evaluation."""
-    physics, design = found.problem.physics, found.design
-    candidate = candidates_of(physics, design)
-    step_times, key = physics.step_times, design.key
-    block = step_times.kv_block_tokens
-    limits = EngineLimits(
-        token_budget=design.token_budget,
-        max_num_seqs=design.max_num_seqs,
-        kv_blocks=int(physics.kv_tokens_per_pipeline(candidate.keys, deviations)[0] // block),
-        kv_block_tokens=block,
-    )
-    return Fleet(
-        steps=pipeline_steps(
-            scenario_tables(candidate, deviations), physics.bins, float(design.token_budget), limits.slots
-        ),
-        limits=limits,
-        pipelines=_working_replicas(found) * int(step_times.pp[key]),
-        router=router,
-        host_s=float(step_times.host_s[key]),
-        own_prefill_factor=float(step_times.own_prefill_factor[key]),
-    )
+    """The pipelines of an answer's design in a scenario."""
+    return design_fleet(found.problem, found.design, deviations, router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from optimizer.answers import (
     Beside,
     Found,
     NoAnswer,
+    Verification,
 )
 from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import impossible_at_any_rate
@@ -30,6 +32,7 @@ from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column, candidates_of, exact_columns, rate_of, tie_key
 from optimizer.search.count_model import Solver, agreed, solve_counts
 from optimizer.search.cp_sat import solve_with_cp_sat
+from optimizer.search.cuts import NO_CUTS, Cuts
 from optimizer.search.ledger import Ledger
 from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
@@ -43,7 +46,12 @@ if TYPE_CHECKING:
 
 
 def search(
-    problem: Problem, distinct_designs: int, solver: Solver = solve_with_cp_sat, *, near: bool = False
+    problem: Problem,
+    distinct_designs: int,
+    solver: Solver = solve_with_cp_sat,
+    *,
+    near: bool = False,
+    cuts: Cuts = NO_CUTS,
 ) -> Found | Refinement:
     """Best design of a problem, re-evaluated; the bare refinement where no candidate meets the requirements.
 
@@ -52,6 +60,7 @@ def search(
         distinct_designs: of so many different designs the best columns are found.
         solver: of the count model.
         near: find those of all designs within `NEAR_PERCENT` of the best, too.
+        cuts: what simulation refused, where the cost of arriving requests is made least.
 
     Raises:
         VerificationError: CP-SAT and the bound-and-refine list disagree, or the design fails its re-evaluation.
@@ -63,7 +72,7 @@ def search(
         return best_job_design(problem, problem.job, distinct_designs, solver)
     space, physics, question, demand = problem.space, problem.physics, problem.question, problem.demand
     if problem.aim is None:
-        refinement = refine(space, physics, question, demand, distinct_designs, near)
+        refinement = refine(space, physics, question, demand, distinct_designs, near, cuts.least_units(space))
         columns = exact_columns(space, physics, question, demand, refinement)
     else:
         from optimizer.search.within_budget import best_values  # only who asks for a value pays for it
@@ -79,9 +88,17 @@ def search(
 
 
 def answer(
-    spec: ServingSpec, snapshot: Snapshot, solver: Solver = solve_with_cp_sat, beside: Beside = NOTHING_BESIDE
+    spec: ServingSpec,
+    snapshot: Snapshot,
+    solver: Solver = solve_with_cp_sat,
+    beside: Beside = NOTHING_BESIDE,
+    *,
+    simulated: bool = False,
 ) -> Answer | NoAnswer:
     """The best design that meets the specification, proved; or why there is none.
+
+    simulated: the design must be accepted by simulated requests, too. That takes arrivals and latency limits, and the
+    least cost as the objective; otherwise nothing is simulated.
 
     Raises:
         QuestionError: the catalog cannot be asked this.
@@ -94,7 +111,16 @@ def answer(
         return NoAnswer(problem, ledger, 0, None, None, _ways_out(spec, snapshot, problem, solver))
     frontier = None if beside.frontier is None else _frontier(problem, *beside.frontier)
     more = beside.alternatives
-    found = search(problem, DESIGNS_REPORTED if more is None else 1 + more, solver, near=more is not None)
+    designs, near = DESIGNS_REPORTED if more is None else 1 + more, more is not None
+    find = partial(search, problem, designs, solver, near=near)
+    verification: Verification | None = None
+    if simulated and problem.aim is None and problem.job is None and problem.question.limits:
+        from optimizer.verification import Judge, Verified, verified  # only who simulates pays for it
+
+        ended = verified(problem, lambda cuts: find(cuts=cuts), Judge(problem, spec.workload))
+        found, verification = (ended.found, ended.verification) if isinstance(ended, Verified) else (ended, None)
+    else:
+        found = find()
     if isinstance(found, Refinement):
         without = _no_answer(problem, found, _ways_out(spec, snapshot, problem, solver))
         return replace(without, frontier=frontier)
@@ -103,6 +129,7 @@ def answer(
 
         return job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
+    by_laws = design if verification is None else verification.analytic  # what stands beside it is by the laws, too
     problem = replace(problem, demand=_carried(problem, design))
     return Answer(
         problem=problem,
@@ -113,12 +140,13 @@ def answer(
         solution=found.solution,
         ledger=count_rows(problem.space, found.refinement, found.columns),
         refined=refined_rows(found.refinement),
-        binding=_binding(problem, design),
-        point_usd_micro=_point_cost(spec, problem, design.usd_micro_per_hour)
+        binding=_carrying(_binding(problem, design), problem.demand, design, verification),
+        point_usd_micro=_point_cost(spec, problem, by_laws.usd_micro_per_hour)
         if by_cost and spec.risk < POINT_PREDICTION
         else None,
-        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, design.usd_micro_per_hour) if by_cost else None,
+        allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, by_laws.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
+        verification=verification,
     )
 
 
@@ -149,6 +177,16 @@ def _binding(problem: Problem, column: Column) -> Binding:
     """What keeps a design from carrying more, or from being faster where that is sought."""
     wall = speed_wall if isinstance(problem.aim, Fastest) else binding_wall
     return wall(problem.physics, problem.question, problem.demand, column)
+
+
+def _carrying(binding: Binding, demand: Demand, design: Column, verification: Verification | None) -> Binding:
+    """The binding with a rate that simulation does not refute: fewer replicas of the candidate missed the demand."""
+    refused = [
+        demand.rate_per_s / (each.column.replicas - demand.spare_replicas)
+        for each in (() if verification is None else verification.refusals)
+        if (each.column.key, each.column.token_budget) == (design.key, design.token_budget)
+    ]
+    return replace(binding, highest_rate_per_s=min([binding.highest_rate_per_s, *refused]))
 
 
 def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:

@@ -34,9 +34,15 @@ NOTHING_MORE = Wanted()
 
 
 def answered(
-    spec: ServingSpec, snapshot: Snapshot, solver: SolverProcess, source_name: str, wanted: Wanted = NOTHING_MORE
+    spec: ServingSpec,
+    snapshot: Snapshot,
+    solver: SolverProcess,
+    source_name: str,
+    wanted: Wanted = NOTHING_MORE,
+    *,
+    simulated: bool = False,
 ) -> Answer | NoAnswer:
-    """The answer to a specification; `source_name` is named in messages.
+    """The answer to a specification; `source_name` is named in messages. simulated: as of `solve.answer`.
 
     Raises:
         QuestionError: the catalog cannot be asked this.
@@ -53,7 +59,8 @@ def answered(
         refuse_impossible_pins(snapshot.models[spec.model], spec.layout)
         frontier = wanted.frontier or wanted.frontier_of is not None
         moved = moved_limit(spec, wanted.frontier_of) if frontier else None
-        return answer(spec, snapshot, solver.solve, Beside(wanted.alternatives, moved))
+        beside = Beside(wanted.alternatives, moved)
+        return answer(spec, snapshot, solver.solve, beside, simulated=simulated)
     except QuestionError as error:
         raise QuestionError(f"{source_name}: {error}") from None
 
@@ -100,16 +107,17 @@ def print_answer(
     wanted: Wanted = NOTHING_MORE,
     *,
     as_json: bool,
+    simulated: bool = True,
     heading: str = "",
     next_command: str = "",
 ) -> ExitCode:
-    """Answer a specification, print the report or its JSON, and return how the command ends.
+    """Answer a specification, verified by simulation, print the report or its JSON, and return how the command ends.
 
     `next_command` stands in the last line of the report, in place of `solve` with `source_name`.
     """
     from datetime import date
 
-    found = answered(spec, snapshot, solver, source_name, wanted)
+    found = answered(spec, snapshot, solver, source_name, wanted, simulated=simulated)
 
     from optimizer.report import outcome_of
 

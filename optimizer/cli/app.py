@@ -87,6 +87,10 @@ def solve(
         str | None, typer.Option(metavar="LIMIT", help="The same for another latency, as slo.tpot.p99.")
     ] = None,
     calibration: CalibrationFile = None,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulate/--no-simulate", help="Confirm the design by simulated requests, or only by the laws."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Find the best design for a specification, and prove it."""
@@ -106,7 +110,10 @@ def solve(
         spec, snapshot = read_question(spec_file, snapshot)
 
         beside = Wanted(alternatives, frontier=frontier, frontier_of=frontier_of)
-        raise typer.Exit(print_answer(spec, snapshot, solver, started, str(spec_file), beside, as_json=as_json))
+        code = print_answer(
+            spec, snapshot, solver, started, str(spec_file), beside, as_json=as_json, simulated=simulated
+        )
+        raise typer.Exit(code)
 
 
 @app.command()

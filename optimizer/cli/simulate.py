@@ -55,7 +55,7 @@ def simulate(
     ] = POISSON,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate the cheapest design for a specification, and hold each limit against it.
+    """Simulate the design that is cheapest by the laws alone, and hold each limit against it.
 
     Whether the limits hold is printed, and no exit code: 0 says that the design was simulated.
     """

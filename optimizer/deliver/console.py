@@ -84,27 +84,40 @@ def _found(
     figures = " · ".join(
         [design_sections.machines_text(pool), f"{dollars(cost.usd_per_hour)}/h", *_reached(outcome.objective)]
     )
-    words, style = (_superlative(spec), "bold green") if outcome.proved else ("best found, not proved", "bold red")
+    words, style = (_superlative(spec), "bold green") if outcome.proved else (_not_proved(outcome), "bold red")
     if len(f"{figures} · {words}") > PAGE_WIDTH:
         words = words.partition(_WITHIN)[0]  # the caps stand in the question
     verdict = Text.assemble((figures, "bold"), " · ", (words, style))
-    answer = (
-        (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
-        (design_sections.predicted(prediction, spec, outcome.objective),),
-        (
-            wall_sections.walls(outcome),
-            wall_sections.binds(outcome),
-            inverse_sections.just_enough(outcome.minimum_hardware),
-        ),
-        (
-            proof_sections.next_best(outcome),
-            proof_sections.proof(outcome),
-            proof_sections.allowances(outcome, "nothing cheaper"),
-            proof_sections.warnings(outcome),
-            _next(following),
-        ),
-    )
+    proof = proof_sections.proof(outcome)
+
+    def sections(proof: Section) -> tuple[tuple[Section, ...], ...]:
+        return (
+            (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
+            (design_sections.predicted(prediction, spec, outcome.objective),),
+            (
+                wall_sections.walls(outcome),
+                wall_sections.binds(outcome),
+                inverse_sections.just_enough(outcome.minimum_hardware),
+            ),
+            (
+                proof_sections.next_best(outcome),
+                proof,
+                proof_sections.allowances(outcome, "nothing cheaper"),
+                proof_sections.warnings(outcome),
+                _next(following),
+            ),
+        )
+
+    answer = sections(proof)
+    missing = sum(height(group) for group in answer) + 1 + _FEWEST_ASKED + _FEWEST_ASSUMED - PAGE_LINES
+    if missing > 0:
+        answer = sections(proof_sections.proof(outcome, height([proof]) - missing))
     return page(verdict, (_question(outcome, spec, answer), *answer))
+
+
+def _not_proved(outcome: Outcome) -> str:
+    refused = outcome.verification is not None and outcome.verification.limits is None
+    return "refused by simulation" if refused else "best found, not proved"
 
 
 def _reached(objective: Objective) -> tuple[str, ...]:
@@ -184,7 +197,10 @@ def _asked(spec: ServingSpec, most_lines: int) -> Section:
 def _assumed(outcome: Outcome, most_lines: int) -> Section:
     """The assumptions in short; a specification goes from the general to the particular, so the last come first."""
     items = [_assumption(each) for each in reversed(outcome.assumed)]
-    return packed("Assumed", sorted(items, key=lambda item: len(item) > _LONGEST_ASSUMPTION), most_lines, "dim")
+    simulated = outcome.verification is not None or outcome.design is None or outcome.offline is not None
+    first = [] if simulated else ["not simulated"]
+    short_first = sorted(items, key=lambda item: len(item) > _LONGEST_ASSUMPTION)
+    return packed("Assumed", [*first, *short_first], most_lines, "dim")
 
 
 def _assumption(assumed: Assumed) -> str:

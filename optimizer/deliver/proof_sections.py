@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from optimizer.deliver.design_sections import layout_text
+from optimizer.deliver.design_sections import counted, layout_text
 from optimizer.deliver.figures import dollars, objective_text, signed_percent
 from optimizer.deliver.page import GLUE, Section, listed, packed
 from optimizer.outcome import Allowance, Alternative, Objective, ObjectiveMetric, Outcome, Scope, SearchOut
 
 _NEXT_BEST = 2
+PROOF_LINES = 4
 
 
 def next_best(outcome: Outcome) -> Section:
@@ -22,12 +23,32 @@ def _next_best(other: Alternative) -> str:
     return f"{dollars(other.usd_per_hour)}/h {other.accelerator} {formats}: {other.why_not}"
 
 
-def proof(outcome: Outcome) -> Section:
-    """Objective against bound, what became of every candidate, and what was searched."""
+def proof(outcome: Outcome, most_lines: int = PROOF_LINES) -> Section:
+    """Objective against bound, what became of every candidate, what simulation said, and what was searched."""
     claim = _claim(outcome.objective, outcome.search)
     if claim is None:
         claim = "no candidate is left" if outcome.proved else "the search stopped before an answer"
-    return packed("Proof", (_ledger(outcome.search), claim, f"scope: {_scope(outcome.scope)}"), 4)
+    pieces = (_ledger(outcome.search), claim, *_simulated(outcome), f"scope: {_scope(outcome.scope)}")
+    return packed("Proof", pieces, most_lines)
+
+
+def _simulated(outcome: Outcome) -> tuple[str, ...]:
+    """What simulation confirmed, and the optimum of the laws where that is another."""
+    verification, objective = outcome.verification, outcome.objective
+    if verification is None:
+        return ()
+    rounds = counted(verification.rounds, "round")
+    if verification.seeds is None or objective.value is None or objective.analytic_bound is None:
+        return (f"simulation refused all winners of {rounds}",)
+    sample = f"{counted(len(verification.seeds), 'seed')} of {verification.requests:,} requests"
+    if objective.value == objective.analytic_bound:
+        return (f"verified by simulation ({sample}{'' if verification.rounds == 1 else f', {rounds}'})",)
+    laws, value = (objective_text(objective.metric, each) for each in (objective.analytic_bound, objective.value))
+    price = signed_percent(objective.value / objective.analytic_bound - 1.0)
+    return (
+        f"C₀ = {laws} by the laws alone",
+        f"verified by simulation: C = {value} ({price}, {rounds})",
+    )
 
 
 def _claim(objective: Objective, search: SearchOut) -> str | None:
@@ -72,7 +93,8 @@ def _scope(scope: Scope) -> str:
 
 def allowances(outcome: Outcome, none: str) -> Section:
     """Costs under other terms; `none` says what a missing cost means."""
-    return packed("Otherwise", [_allowance(each, outcome, none) for each in outcome.allowances], 2)
+    laws = "" if outcome.verification is None else "by the laws alone, "
+    return packed("Otherwise", [f"{laws}{_allowance(each, outcome, none)}" for each in outcome.allowances], 2)
 
 
 def _allowance(allowance: Allowance, outcome: Outcome, none: str) -> str:
@@ -81,9 +103,12 @@ def _allowance(allowance: Allowance, outcome: Outcome, none: str) -> str:
     text = f"{allowance.change}: {dollars(allowance.usd_per_hour)}/h"
     if outcome.cost is None:
         return text
-    if allowance.usd_per_hour == outcome.cost.usd_per_hour:
+    objective = outcome.objective
+    by_laws = objective.analytic_bound if objective.metric is ObjectiveMetric.USD_PER_HOUR else None
+    beside = outcome.cost.usd_per_hour if by_laws is None else by_laws
+    if allowance.usd_per_hour == beside:
         return f"{allowance.change}: the same"
-    return f"{text} ({signed_percent(allowance.usd_per_hour / outcome.cost.usd_per_hour - 1.0)})"
+    return f"{text} ({signed_percent(allowance.usd_per_hour / beside - 1.0)})"
 
 
 def warnings(outcome: Outcome) -> Section:

@@ -4,14 +4,31 @@ One object with the same keys in every answer; null where a key has no value. La
 memory in bytes.
 """
 
-from optimizer.outcome.answer import SCHEMA_VERSION, Objective, ObjectiveMetric, Outcome, SearchOut, Status, Timing
+from optimizer.outcome.answer import (
+    SCHEMA_VERSION,
+    Objective,
+    ObjectiveMetric,
+    Outcome,
+    SearchOut,
+    Status,
+    Timing,
+    VerifiedBy,
+)
 from optimizer.outcome.asked import Assumed, DispersionOut, PriceFileOut, Scope, TraceOut
 from optimizer.outcome.choices import Allowance, Alternative, Choice, FrontierOut, FrontierStep, NearOptimum
 from optimizer.outcome.design import Cost, Design, EngineOut, FormatsOut, LayoutOut, Pool
 from optimizer.outcome.hardware import CountOut, JointPoint, Lack, MinimumHardware, PartNumbers, Rented, RivalOut
 from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted, WallOut
 from optimizer.outcome.result import Result
-from optimizer.outcome.simulation import SimulatedLimit, SimulatedScenario, SimulatedStatistic, SimulationOut, Verdict
+from optimizer.outcome.simulation import (
+    Refused,
+    SimulatedLimit,
+    SimulatedScenario,
+    SimulatedStatistic,
+    SimulationOut,
+    Verdict,
+    VerificationOut,
+)
 from optimizer.outcome.ways_out import Change, Floor, Relaxation, SpecValue
 
 __all__ = [
@@ -45,6 +62,7 @@ __all__ = [
     "Pool",
     "Predicted",
     "PriceFileOut",
+    "Refused",
     "Relaxation",
     "Rented",
     "Result",
@@ -60,5 +78,7 @@ __all__ = [
     "Timing",
     "TraceOut",
     "Verdict",
+    "VerificationOut",
+    "VerifiedBy",
     "WallOut",
 ]

@@ -12,7 +12,7 @@ from optimizer.outcome.design import Cost, Design
 from optimizer.outcome.hardware import MinimumHardware
 from optimizer.outcome.prediction import OfflineOut, Predicted, WallOut
 from optimizer.outcome.result import Result
-from optimizer.outcome.simulation import SimulationOut
+from optimizer.outcome.simulation import SimulationOut, VerificationOut
 from optimizer.outcome.ways_out import Floor, Relaxation
 
 SCHEMA_VERSION = 1
@@ -41,6 +41,13 @@ class ObjectiveMetric(StrEnum):
     REQUESTS_PER_S = "requests_per_s"
 
 
+class VerifiedBy(StrEnum):
+    """What confirmed the design beside the laws of the evaluation."""
+
+    SIMULATION = "simulation"
+    NONE = "none"
+
+
 class Objective(Result):
     """What was optimised. `analytic_bound` is the optimum before verification, `verified_by` what confirmed it."""
 
@@ -48,7 +55,7 @@ class Objective(Result):
     value: float | None
     bound: float | None
     analytic_bound: float | None
-    verified_by: str = "none"
+    verified_by: VerifiedBy = VerifiedBy.NONE
 
 
 class SearchOut(Result):
@@ -77,7 +84,8 @@ class Outcome(Result):
     """The whole answer.
 
     conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
-    where there is a design. simulation: null unless it is asked for.
+    where there is a design. simulation: null unless it is asked for. verification: null where nothing was
+    simulated to confirm the design.
     """
 
     # of its parts, only a change has another name in JSON
@@ -104,6 +112,7 @@ class Outcome(Result):
     near_optimum: NearOptimum | None = None
     frontier: FrontierOut | None = None
     simulation: SimulationOut | None = None
+    verification: VerificationOut | None = None
     allowances: tuple[Allowance, ...] = ()
     search: SearchOut
     catalog_hash: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from optimizer.outcome.design import EngineOut, FormatsOut, LayoutOut
 from optimizer.outcome.result import Result
 
 
@@ -63,3 +64,35 @@ class SimulationOut(Result):
     replicas: int
     scenarios: tuple[SimulatedScenario, ...]
     limits: tuple[SimulatedLimit, ...]
+
+
+class Refused(Result):
+    """A candidate that simulation refuses with so many replicas or fewer; `limits` are what it had with so many."""
+
+    accelerator: str
+    layout: LayoutOut
+    formats: FormatsOut
+    engine: EngineOut
+    replicas: int
+    usd_per_hour: float
+    limits: tuple[SimulatedLimit, ...]
+
+
+class VerificationOut(Result):
+    """How search and simulation came to the design.
+
+    `analytic_bound` of the objective is the optimum of the laws, which `refusals`
+    cut off; the model was solved `rounds` times.
+    `requests` were counted of each seed, on `pipelines` of the design that got `request_rate_per_s` together, in the
+    scenario of the risk. Where no design was accepted, all that tells of the simulated design is null.
+    """
+
+    rounds: int
+    seeds: tuple[int, ...] | None
+    requests: int | None
+    pipelines: int | None
+    request_rate_per_s: float | None
+    limits: tuple[SimulatedLimit, ...] | None
+    unfinished_share: float | None
+    preemptions: int | None
+    refusals: tuple[Refused, ...]

@@ -35,6 +35,7 @@ from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_f
 from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.report.trace_part import arrival_doubts, trace_read
+from optimizer.report.verified_part import not_accepted, verification_out
 from optimizer.search.columns import JobCost
 from optimizer.search.jobs import Job
 from optimizer.topology.layouts import CandidateSpace
@@ -60,7 +61,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
     proved = found.solution.proved
     cost = usd_per_hour(design.usd_micro_per_hour)
     return Outcome(
-        status=Status.OPTIMAL if proved else Status.FEASIBLE,
+        status=_status(found),
         proved=proved,
         objective=objective(spec, found),
         scope=_scope(spec, space),
@@ -89,17 +90,26 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         alternatives=alternatives(spec, found),
         near_optimum=near_optimum(found),
         frontier=frontier(space, found.frontier),
+        verification=None if found.verification is None else verification_out(space, found.verification),
         allowances=allowances(spec, found),
         search=_search(found, space),
         catalog_hash=snapshot.hash,
         prices=_prices(spec, space),
         trace=trace_read(spec.workload.trace),
         warnings=(
+            *not_accepted(found.verification),
             *_idle_discounts(spec, space),
             *arrival_doubts(spec.workload),
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
     )
+
+
+def _status(found: Answer) -> Status:
+    """Unknown where simulation refuses the design: whether another one meets the specification was not found out."""
+    if found.verification is not None and found.verification.judgement is None:
+        return Status.UNKNOWN
+    return Status.OPTIMAL if found.solution.proved else Status.FEASIBLE
 
 
 def _job_done(spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapshot: Snapshot, today: date) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Objective as ObjectiveOut
-from optimizer.outcome import ObjectiveMetric
+from optimizer.outcome import ObjectiveMetric, VerifiedBy
 from optimizer.search.aims import MICRO_REQUESTS, MILLISECONDS
 from optimizer.search.columns import Column
 from requirements_specs.serving import Objective, ServingSpec
@@ -29,12 +29,14 @@ def objective(spec: ServingSpec, found: Answer) -> ObjectiveOut:
     """What was optimised, the value of the design and the bound of the solver."""
     solution = found.solution
     bound = (solution.value or solution.cost).bound
-    value = value_of(spec.objective, found.design)
+    value, verification = value_of(spec.objective, found.design), found.verification
+    confirmed = verification is not None and verification.judgement is not None
     return ObjectiveOut(
         metric=metric_of(spec),
         value=value,
         bound=None if bound is None else in_unit(spec.objective, bound),
-        analytic_bound=value,
+        analytic_bound=value if verification is None else value_of(spec.objective, verification.analytic),
+        verified_by=VerifiedBy.SIMULATION if confirmed else VerifiedBy.NONE,
     )
 
 

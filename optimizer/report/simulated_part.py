@@ -29,7 +29,11 @@ def with_simulation(outcome: Outcome, spec: ServingSpec, simulation: Simulation)
         request_rate_per_s=simulation.rate_per_s,
         replicas=simulation.working_replicas,
         scenarios=tuple(_scenario_out(scenario) for scenario in simulation.scenarios),
-        limits=tuple(_limit_out(limit, simulation.scenarios[-1]) for limit in spec.slo),
+        limits=tuple(
+            limit_out(limit, compared.predicted_s, compared.simulated)
+            for limit in spec.slo
+            for compared in (simulation.scenarios[-1].statistics[limit.metric, limit.statistic],)
+        ),
     )
     return outcome.model_copy(update={"simulation": simulated})
 
@@ -59,15 +63,15 @@ def _scenario_out(scenario: ScenarioRun) -> SimulatedScenario:
     )
 
 
-def _limit_out(limit: LatencyLimit, scenario: ScenarioRun) -> SimulatedLimit:
-    compared = scenario.statistics[limit.metric, limit.statistic]
+def limit_out(limit: LatencyLimit, predicted_s: float, simulated: Estimate) -> SimulatedLimit:
+    """A limit beside its statistic as the laws predict it and as requests had it."""
     return SimulatedLimit(
         requirement=limit.id,
         limit_s=limit.limit_s,
-        predicted_s=compared.predicted_s,
-        simulated_s=_finite(compared.simulated.value),
-        interval_s=_interval(compared.simulated),
-        verdict=verdict_of(compared.simulated, limit.limit_s),
+        predicted_s=predicted_s,
+        simulated_s=_finite(simulated.value),
+        interval_s=_interval(simulated),
+        verdict=verdict_of(simulated, limit.limit_s),
     )
 
 

@@ -59,16 +59,20 @@ def refine(
     demand: Demand,
     distinct_designs: int,
     near: bool = False,
+    least_units: Integers | None = None,
 ) -> Refinement:
     """Search until every placement within the cost of the cheapest `distinct_designs` is exact or refused.
 
     Designs are distinct if part, layout or formats differ. near: search through all within `NEAR_PERCENT` too.
+    least_units (P, B): fewer are not admitted, though they may meet the requirements (`search/cuts.py`).
     """
     prices = unit_prices(space)
     cap = most_units(space, demand, prices, demand.most_usd_micro_per_hour)
-    least = units_bound(space, physics, question, demand)
-    feasible_bound = least <= cap
-    bound_usd_micro = prices * least
+    least = np.repeat(units_bound(space, physics, question, demand)[:, None], len(TOKEN_BUDGETS), axis=1)
+    if least_units is not None:
+        least = np.maximum(least, least_units)
+    feasible_bound = least.min(axis=1) <= cap
+    bound_usd_micro = prices * least.min(axis=1)
     order = np.lexsort((space.placement_key, bound_usd_micro))
     order = order[feasible_bound[order]]
 
@@ -149,7 +153,10 @@ def _exact_units(
     least: Integers,
     affordable: Integers,
 ) -> Integers:
-    """Fewest units per placement and token budget, (len(block), B); 0 where none within `affordable` holds."""
+    """Fewest units per placement and token budget, (len(block), B); 0 where none within `affordable` holds.
+
+    `least` (P, B): fewer units than these are known not to do.
+    """
     budgets = len(TOKEN_BUDGETS)
     placements = np.repeat(block, budgets)
     candidates = tabulate(
@@ -159,7 +166,7 @@ def _exact_units(
         np.full(len(placements), MAX_NUM_SEQS[-1]),
     )
     replicas = space.replicas_per_unit[placements]
-    lower = least[placements] - 1
+    lower = least[block].ravel() - 1
     upper = affordable[placements].copy()
 
     def holds(rows: Integers, units: Integers) -> Bools:

@@ -10,6 +10,7 @@ from optimizer.errors import VerificationError
 from optimizer.outcome import Outcome, Status
 from optimizer.search.integer_program import SolveResult, SolveStatus
 from optimizer.search.solver_process import SolverProcess
+from optimizer.traffic.simulate import Estimate
 from tests.cli.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -35,6 +36,44 @@ def test_an_answer_ends_with_0_and_a_report_of_one_page(run: Run, spec_file: Spe
     assert max(map(len, lines[:-1])) <= 100  # the last line holds a path of this machine
     assert "\x1b" not in ran.out
     assert lines[-1] == f"Next      roofplan solve {spec_file()} --json"
+
+
+def test_the_design_is_verified_unless_that_is_skipped(run: Run, spec_file: SpecFile) -> None:
+    path = str(spec_file())
+    verified, laws = (json.loads(run("solve", path, "--json", *more).out) for more in ((), ("--no-simulate",)))
+    assert verified["objective"]["verified_by"] == "simulation"
+    assert verified["objective"]["analytic_bound"] == laws["objective"]["value"] <= verified["objective"]["value"]
+    section = verified["verification"]
+    assert section["seeds"] == [1, 2, 3]
+    assert section["rounds"] <= len(section["refusals"]) + 1
+    for limit in section["limits"]:
+        assert limit["verdict"] == "holds"
+        assert limit["interval_s"][1] <= limit["limit_s"]
+    assert (laws["objective"]["verified_by"], laws["verification"]) == ("none", None)
+    report, bare = run("solve", path).out, run("solve", path, "--no-simulate").out
+    assert "by simulation" in report
+    assert "not simulated" not in report
+    assert "not simulated" in bare
+
+
+def test_what_simulation_refuses_ends_with_4_and_says_so(
+    run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No design is accepted: the optimum of the laws is printed, as refused."""
+    monkeypatch.setattr("optimizer.verification.rounds.MOST_REFUSALS", 4)
+    monkeypatch.setattr("optimizer.verification.judge.estimate", lambda *_: Estimate(9.0, 9.0, 9.0))
+    ran = run("solve", str(spec_file()), "--json")
+    answer = json.loads(ran.out)
+    assert ran.code == 4
+    assert (answer["status"], answer["proved"]) == ("unknown", False)
+    assert answer["objective"]["verified_by"] == "none"
+    assert answer["verification"]["limits"] is None
+    assert len(answer["verification"]["refusals"]) >= 4
+    assert answer["warnings"][0].startswith("simulation refuses this design")
+    report = run("solve", str(spec_file()))
+    assert report.code == 4
+    assert report.out.splitlines()[0].endswith("refused by simulation")
+    assert "Warning   simulation refuses this design" in report.out
 
 
 def test_json_is_one_proved_object_and_the_same_every_time(run: Run, spec_file: SpecFile) -> None:
@@ -193,7 +232,7 @@ def test_a_file_of_50_mb_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_bug_is_not_caught_as_bad_input(run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise VerificationError("the design does not pass")
 
     monkeypatch.setattr(optimizer.solve, "answer", broken)
@@ -202,7 +241,7 @@ def test_a_bug_is_not_caught_as_bad_input(run: Run, spec_file: SpecFile, monkeyp
 
 
 def test_an_interrupt_ends_with_130(run: Run, spec_file: SpecFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(optimizer.solve, "answer", interrupted)

@@ -42,10 +42,10 @@ def test_requirements_and_assumptions_are_restated(report: str, solved: Outcome,
         assert fact in asked
     assert "prompt mean 512" in asked
     assert "output mean 200" in asked
-    assert section(report, "Assumed").startswith("load_cap 0.8")
+    assert section(report, "Assumed").startswith("not simulated; load_cap 0.8")
     roomy = render(solved.model_copy(update={"warnings": ()}), chat, "x").plain
     assumed = section(roomy, "Assumed")
-    for fact in ("load_cap 0.8", "spare_replicas 0", "kv bf16", "no estimated_parts", "engines vllm"):
+    for fact in ("load_cap 0.8", "spare_replicas 0", "kv bf16", "no estimated_parts", "tiers on_demand"):
         assert fact in assumed
 
 

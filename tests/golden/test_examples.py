@@ -25,7 +25,7 @@ TODAY = date(2026, 11, 24)
 
 def solved(example: Path, beside: Beside) -> tuple[ServingSpec, Outcome]:
     spec, snapshot = read_question(example, load())
-    return spec, outcome_of(spec, answer(spec, snapshot, beside=beside), snapshot, TODAY)
+    return spec, outcome_of(spec, answer(spec, snapshot, beside=beside, simulated=True), snapshot, TODAY)
 
 
 def printed(example: Path, beside: Beside = NOTHING_BESIDE) -> str:

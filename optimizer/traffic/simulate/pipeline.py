@@ -50,11 +50,13 @@ Chunk = tuple[int, int, int]
 class Pipeline:
     """One pipeline; requests are submitted in the order of their arrival, and time is advanced.
 
-    `preemptions` counts them. With `skipping` off every step is walked.
+    `preemptions` counts them; `slots_filled` says whether all slots were ever taken. With `skipping` off every step is
+    walked.
     """
 
     def __init__(self, steps: PipelineSteps, limits: EngineLimits, work: Work, *, skipping: bool = True) -> None:
         self.preemptions = 0
+        self.slots_filled = False
         self._limits = limits
         self._kv_room = limits.kv_blocks * limits.kv_block_tokens
         self._work = work
@@ -146,6 +148,8 @@ class Pipeline:
         ):
             return False
         queue.popleft()
+        if decoding + 1 == limits.slots:
+            self.slots_filled = True
         place, alone_s = work.place[request], self._alone_s[decoding]
         low_s = alone_s[place]
         self._time += self._decode_s[decoding] + low_s + work.share[request] * (alone_s[place + 1] - low_s)
@@ -194,6 +198,8 @@ class Pipeline:
             running[request] = _NOT_YET
             chunks.append(chunk)
             budget -= tokens
+        if occupied == slots:
+            self.slots_filled = True
         return chunks
 
     def _prefill(self, chunks: list[Chunk]) -> None:

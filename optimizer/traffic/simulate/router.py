@@ -25,11 +25,15 @@ class Router(StrEnum):
 
 @dataclass(frozen=True)
 class Served:
-    """When each request got its first and its last token, (n,) seconds, infinite if not in time; and preemptions."""
+    """When each request got its first and its last token, (n,) seconds, infinite if not in time; and preemptions.
+
+    slots_filled: whether all slots of a pipeline were ever taken; if not, more of them would change nothing.
+    """
 
     first_s: Floats
     end_s: Floats
     preemptions: int
+    slots_filled: bool
 
 
 def serve(
@@ -60,4 +64,5 @@ def serve(
         first_s=np.array(work.first_s),
         end_s=np.array(work.end_s),
         preemptions=sum(pipeline.preemptions for pipeline in fleet),
+        slots_filled=any(pipeline.slots_filled for pipeline in fleet),
     )

@@ -51,12 +51,14 @@ class Sample:
     """Counted requests of S seeds, (S, n) seconds each, in the order of arrival.
 
     Infinite where a request was not finished in time; TPOT is NaN where there is one output token.
+    slots_filled: whether all slots of a pipeline were ever taken; if not, more of them would change nothing.
     """
 
     ttft_s: Floats
     tpot_s: Floats
     e2e_s: Floats
     preemptions: int
+    slots_filled: bool
 
     def of(self, metric: Metric) -> Floats:
         """The samples of a metric."""
@@ -71,7 +73,7 @@ class Sample:
 def run(fleet: Fleet, workload: Workload, rate_per_s: float, plan: Plan) -> Sample:
     """Simulate every seed. After the last arrival the fleet runs on for as long again as they took to come."""
     counted = slice(plan.margin, plan.margin + plan.requests)
-    ttft, tpot, e2e, preemptions = [], [], [], 0
+    ttft, tpot, e2e, preemptions, slots_filled = [], [], [], 0, False
     for seed in plan.seeds:
         requests = draw_requests(workload, rate_per_s, plan.requests + 2 * plan.margin, seed, plan.burstiness)
         horizon_s = 2.0 * float(requests.arrival_s[-1])
@@ -85,4 +87,5 @@ def run(fleet: Fleet, workload: Workload, rate_per_s: float, plan: Plan) -> Samp
         e2e.append(end_s - since_s)
         tpot.append(np.where(further_tokens > 0.0, decoding_s / np.maximum(further_tokens, 1.0), np.nan))
         preemptions += served.preemptions
-    return Sample(np.stack(ttft), np.stack(tpot), np.stack(e2e), preemptions)
+        slots_filled |= served.slots_filled
+    return Sample(np.stack(ttft), np.stack(tpot), np.stack(e2e), preemptions, slots_filled)

@@ -1,0 +1,106 @@
+"""Whether simulated requests accept a design: each limit against the upper end of its 95 % interval.
+
+The design is simulated in the scenario of the risk, the same random numbers for every design. Requests come in stages,
+each three times the last. After a stage every limit that holds to the upper end of its interval accepts the design; a
+limit whose whole interval is beyond it refuses it, and from the second stage on so does a value beyond it. What is
+still undecided after the last stage is refused. So noise alone refuses nothing that more requests would accept.
+
+Engine slots are no resource: where all of a pipeline's were ever taken and the stage did not accept, it is run again
+with the next larger number. A refusal therefore speaks of every number of slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+from optimizer.answers import HeldLimit, Judgement
+from optimizer.evaluate import mean_state, statistics_of
+from optimizer.question import Problem
+from optimizer.search.columns import Column, candidates_of, rate_of
+from optimizer.topology.layouts import MAX_NUM_SEQS
+from optimizer.traffic.simulate import Plan, Router, Sample, estimate, run
+from optimizer.verification.fleet import design_fleet
+from requirements_specs.requirement import LatencyLimit, Metric, Statistic
+from requirements_specs.workload import Workload
+
+SEEDS = (1, 2, 3)
+# Requests that are counted of each seed.
+STAGES = (3_000, 9_000, 27_000)
+# Every seed is loaded for as many mean E2E times, or by this share of the counted requests, before and after them.
+MARGIN_STAYS = 3.0
+MARGIN_SHARE = 0.1
+# Of a larger fleet so many pipelines are simulated, at the same rate each. In turn each gets every R-th arrival of a
+# Poisson stream, so fewer of them see the burstier arrivals: what these accept, the whole fleet does.
+MOST_PIPELINES = 8
+
+
+class Judge:
+    """Judges designs of one problem; as many of the same replicas are simulated once, whatever they are rented on."""
+
+    def __init__(self, problem: Problem, workload: Workload) -> None:
+        self._problem = problem
+        self._workload = workload
+        self._known: dict[tuple[int, int, int, int], Judgement] = {}
+
+    def __call__(self, design: Column) -> Judgement:
+        """The verdict on a design; an accepted one may have got more engine slots."""
+        same = (design.key, design.token_budget, design.max_num_seqs, design.replicas)
+        if same not in self._known:
+            self._known[same] = self._simulated(design)
+        known = self._known[same]
+        return replace(known, column=replace(design, max_num_seqs=known.column.max_num_seqs))
+
+    def _simulated(self, design: Column) -> Judgement:
+        predicted_s, e2e_s = self._predicted(design)
+        for stage, requests in enumerate(STAGES):
+            while True:
+                sample, pipelines, rate = self._run(design, requests, e2e_s)
+                held = tuple(
+                    HeldLimit(limit, value_s, estimate(sample.of(limit.metric), limit.statistic.probability))
+                    for limit, value_s in zip(self._problem.question.limits, predicted_s, strict=True)
+                )
+                accepted = all(each.simulated.high <= each.limit.limit_s for each in held)
+                more = MAX_NUM_SEQS[design.max_num_seqs < MAX_NUM_SEQS]
+                useful = design.max_num_seqs < design.token_budget and len(more)
+                if accepted or not sample.slots_filled or not useful:
+                    break
+                design = replace(design, max_num_seqs=int(more[0]))
+            if accepted or any(_is_beyond(each, stage) for each in held):
+                break
+        return Judgement(
+            column=design,
+            accepted=accepted,
+            seeds=SEEDS,
+            requests=requests,
+            pipelines=pipelines,
+            rate_per_s=rate,
+            limits=held,
+            unfinished_share=sample.unfinished / sample.e2e_s.size,
+            preemptions=sample.preemptions,
+        )
+
+    def _predicted(self, design: Column) -> tuple[list[float], float]:
+        """What the laws say of each limit, and the mean E2E time, in the scenario of the risk."""
+        question = self._problem.question
+        mean_e2e = LatencyLimit(metric=Metric.E2E, statistic=Statistic.MEAN, limit_s=1.0)
+        candidate = candidates_of(self._problem.physics, design)
+        state = mean_state(candidate, rate_of(self._problem.demand, design), question)
+        *limits, e2e_s = statistics_of(candidate, state, (*question.limits, mean_e2e))[0].tolist()
+        return limits, e2e_s
+
+    def _run(self, design: Column, requests: int, e2e_s: float) -> tuple[Sample, int, float]:
+        """The requests that were counted, on how many pipelines, and at which rate these got them."""
+        question, rate = self._problem.question, self._problem.demand.rate_per_s
+        fleet = design_fleet(self._problem, design, question.deviations, Router.ROUND_ROBIN)
+        pipelines = min(fleet.pipelines, MOST_PIPELINES)
+        rate *= pipelines / fleet.pipelines
+        margin = ceil(max(MARGIN_SHARE * requests, MARGIN_STAYS * rate * e2e_s))
+        plan = Plan(SEEDS, requests, margin)
+        return run(replace(fleet, pipelines=pipelines), self._workload, rate, plan), pipelines, rate
+
+
+def _is_beyond(held: HeldLimit, stage: int) -> bool:
+    """Whether a limit refuses a design after a stage, which is counted from 0; what the last leaves open is refused."""
+    simulated, limit_s = held.simulated, held.limit.limit_s
+    return simulated.low > limit_s or (stage > 0 and simulated.value > limit_s)
