@@ -5,13 +5,14 @@ is the order of things: who waits, who shares a step, whose cache is full.
 """
 
 from optimizer.traffic.simulate.pipeline import EngineLimits, Pipeline
-from optimizer.traffic.simulate.requests import Requests, draw_requests
-from optimizer.traffic.simulate.router import Router, Served, serve
-from optimizer.traffic.simulate.run import Fleet, Plan, Sample, run
+from optimizer.traffic.simulate.requests import Requests, draw_requests, requests_of
+from optimizer.traffic.simulate.router import LOAD_MARGIN, Router, Served, serve
+from optimizer.traffic.simulate.run import Fleet, Plan, Sample, replay, run
 from optimizer.traffic.simulate.statistics import Estimate, estimate
 from optimizer.traffic.simulate.steps import PipelineSteps, pipeline_steps
 
 __all__ = [
+    "LOAD_MARGIN",
     "EngineLimits",
     "Estimate",
     "Fleet",
@@ -25,6 +26,8 @@ __all__ = [
     "draw_requests",
     "estimate",
     "pipeline_steps",
+    "replay",
+    "requests_of",
     "run",
     "serve",
 ]

@@ -18,6 +18,7 @@ from heapq import heapify, heappop, heappush
 from math import ceil, inf
 from operator import itemgetter
 
+from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.work import Work
 
@@ -50,16 +51,25 @@ Chunk = tuple[int, int, int]
 class Pipeline:
     """One pipeline; requests are submitted in the order of their arrival, and time is advanced.
 
-    `preemptions` counts them; `slots_filled` says whether all slots were ever taken. With `skipping` off every step is
-    walked.
+    `preemptions` counts them; `slots_filled` says whether all slots were ever taken. `cache`: where it is simulated.
+    With `skipping` off every step is walked.
     """
 
-    def __init__(self, steps: PipelineSteps, limits: EngineLimits, work: Work, *, skipping: bool = True) -> None:
+    def __init__(
+        self,
+        steps: PipelineSteps,
+        limits: EngineLimits,
+        work: Work,
+        cache: PrefixCache | None = None,
+        *,
+        skipping: bool = True,
+    ) -> None:
         self.preemptions = 0
         self.slots_filled = False
         self._limits = limits
         self._kv_room = limits.kv_blocks * limits.kv_block_tokens
         self._work = work
+        self._cache = cache
         self._skipping = skipping
         self._decode_s: list[float] = steps.decode_s.tolist()
         self._alone_s: list[list[float]] = steps.alone_s.tolist()
@@ -82,6 +92,10 @@ class Pipeline:
     def load(self) -> int:
         """Requests submitted and not yet ended."""
         return len(self._queue) + len(self._running)
+
+    def cached_tokens(self, request: int) -> int:
+        """Tokens of a prompt that this pipeline would find in its prefix cache."""
+        return 0 if self._cache is None else self._cache.tokens(request, self._work.prompt[request])
 
     @property
     def kv_blocks_in_use(self) -> int:
@@ -138,6 +152,9 @@ class Pipeline:
         """Take the step that most prompts have: whole, and for themselves. False, and no step, if it may be another."""
         work, queue, limits = self._work, self._queue, self._limits
         request, decoding = queue[0], len(self._running)
+        cache = self._cache
+        if cache is not None:
+            self._look_up(request, cache)
         kv_tokens = self._kv_tokens + decoding + work.prompt[request]
         if (
             (len(queue) > 1 and work.arrival_s[queue[1]] <= self._time)
@@ -150,6 +167,8 @@ class Pipeline:
         queue.popleft()
         if decoding + 1 == limits.slots:
             self.slots_filled = True
+        if cache is not None:
+            self._hold(request, cache)
         place, alone_s = work.place[request], self._alone_s[decoding]
         low_s = alone_s[place]
         self._time += self._decode_s[decoding] + low_s + work.share[request] * (alone_s[place + 1] - low_s)
@@ -158,8 +177,13 @@ class Pipeline:
         ends = self._ends
         if ends and ends[0] < (step + 1) << _REQUEST_BITS:
             self._end_those_due()
-        self._running[request] = _NOT_YET
-        self._answer(request)
+        work.first_s[request] = self._time
+        if cache is not None:
+            cache.keep(request, work.prompt[request])
+        self._running[request] = last = step + work.output[request] - 1
+        heappush(ends, last << _REQUEST_BITS | request)
+        if last == step:
+            self._end_those_due()
         return True
 
     def _schedule(self, *, admitting: bool) -> list[Chunk]:
@@ -169,7 +193,7 @@ class Pipeline:
         """
         work, queue, running = self._work, self._queue, self._running
         kv_room, ragged = self._kv_room, self._limits.kv_block_tokens - 1
-        to_compute, arrival_s = work.to_compute, work.arrival_s
+        to_compute, arrival_s, cache = work.to_compute, work.arrival_s, self._cache
         chunks: list[Chunk] = []
         occupied, slots = len(running), self._limits.slots
         decoding = occupied - (self._partial is not None)
@@ -188,6 +212,8 @@ class Pipeline:
             request = queue[0]
             if arrival_s[request] > self._time:
                 break
+            if cache is not None:
+                self._look_up(request, cache)
             tokens = min(to_compute[request], budget)
             chunk = (request, tokens, 0)
             occupied += 1
@@ -195,6 +221,8 @@ class Pipeline:
             if kv_tokens + occupied * ragged > kv_room and not self._have_room([*chunks, chunk]):
                 break
             queue.popleft()
+            if cache is not None:
+                self._hold(request, cache)
             running[request] = _NOT_YET
             chunks.append(chunk)
             budget -= tokens
@@ -232,12 +260,26 @@ class Pipeline:
             else:
                 self._answer(request)
 
+    def _look_up(self, request: int, cache: PrefixCache) -> None:
+        """Find what the cache holds of the prompt at the head of the queue."""
+        cache.trim(self._kv_room - self._kv_tokens)
+        self._work.find(request, cache.tokens(request, self._work.prompt[request]))
+
+    def _hold(self, request: int, cache: PrefixCache) -> None:
+        """Keep what an admitted prompt found, as long as it runs."""
+        work = self._work
+        cache.hold(request, work.prompt[request])
+        if work.first_s[request] == inf:
+            cache.found[request] = work.prompt[request] + work.answered[request] - work.to_compute[request]
+
     def _answer(self, request: int) -> None:
         """Give a request the token that comes with its whole prompt."""
         work = self._work
         answered = work.answered[request] + 1
         if answered == 1:
             work.first_s[request] = self._time
+        if self._cache is not None:
+            self._cache.keep(request, work.prompt[request])
         last = self._step + work.output[request] - answered
         self._running[request] = last
         heappush(self._ends, last << _REQUEST_BITS | request)
@@ -247,13 +289,17 @@ class Pipeline:
     def _end_those_due(self) -> None:
         """End the requests whose last token came with the step that was taken."""
         work, ends, running = self._work, self._ends, self._running
-        end_s, prompt, output = work.end_s, work.prompt, work.output
+        end_s, prompt, output, cache = work.end_s, work.prompt, work.output, self._cache
         due = (self._step + 1) << _REQUEST_BITS
+        if cache is not None:
+            cache.trim(self._kv_room - self._kv_tokens)  # just before an end they take most
         while ends and ends[0] < due:
             request = heappop(ends) & _REQUEST_MASK
             end_s[request] = self._time
             del running[request]
             self._kv_tokens -= prompt[request] + output[request] - 1
+            if cache is not None:
+                cache.release(request)
 
     def _make_room(self) -> bool:
         """Preempt until every decoding sequence finds a block for its next token; whether any was preempted."""
@@ -283,6 +329,9 @@ class Pipeline:
             heapify(self._ends)
             work.lose(request, work.output[request] - (last - self._step))
         self._kv_tokens -= tokens
+        if self._cache is not None:
+            self._cache.trim(self._kv_room - self._kv_tokens - tokens)
+            self._cache.release(request)
         self._queue.appendleft(request)
         self.preemptions += 1
         return self._blocks(tokens)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from requirements_specs.traces.trace import PrefixBlocks, Trace
 from requirements_specs.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -17,13 +18,15 @@ Integers = NDArray[np.int64]
 class Requests:
     """n requests in the order of their arrival; every field (n,).
 
-    new_tokens: of the prompt, those that are computed and not found in the prefix cache.
+    new_tokens: of the prompt, those that are computed and not found in the prefix cache. prefix_blocks: where they are
+    known, the prefix cache is simulated, and new_tokens is all of the prompt.
     """
 
     arrival_s: Floats
     prompt_tokens: Integers
     new_tokens: Integers
     output_tokens: Integers
+    prefix_blocks: PrefixBlocks | None = None
 
     def __len__(self) -> int:
         """Number of requests."""
@@ -49,5 +52,23 @@ def draw_requests(workload: Workload, rate_per_s: float, count: int, seed: int, 
     gaps = when.exponential(batch / rate_per_s, count)
     gaps[how_many.uniform(size=count) >= 1.0 / batch] = 0.0
     prompt_tokens = workload.prompt_tokens.draw(prompts, count)
-    new_tokens = np.maximum(np.rint(prompt_tokens * (1.0 - workload.prefix_cache_hit)), 1.0).astype(np.int64)
+    new_tokens = _uncached(prompt_tokens, workload.prefix_cache_hit)
     return Requests(np.cumsum(gaps), prompt_tokens, new_tokens, workload.output_tokens.draw(outputs, count))
+
+
+def requests_of(trace: Trace, prefix_cache_hit: float) -> Requests:
+    """The requests of a trace; of prompts without known blocks a share is found in the prefix cache."""
+    prompt_tokens = trace.prompt_tokens.astype(np.int64)
+    blocks = trace.prefix_blocks
+    return Requests(
+        arrival_s=trace.arrival_s - trace.arrival_s[0],
+        prompt_tokens=prompt_tokens,
+        new_tokens=_uncached(prompt_tokens, prefix_cache_hit) if blocks is None else prompt_tokens,
+        output_tokens=trace.output_tokens.astype(np.int64),
+        prefix_blocks=blocks,
+    )
+
+
+def _uncached(prompt_tokens: Integers, prefix_cache_hit: float) -> Integers:
+    new_tokens: Integers = np.maximum(np.rint(prompt_tokens * (1.0 - prefix_cache_hit)), 1.0).astype(np.int64)
+    return new_tokens

@@ -35,14 +35,23 @@ class PipelineSteps:
     beside_s: Floats
     further_chunk_s: float
 
-    def between_nodes(self, tokens: Integers) -> tuple[Integers, Floats]:
+    def between_nodes(self, tokens: Integers | Floats) -> tuple[Integers, Floats]:
         """The node below each number of prompt tokens (n,), and the distance from there to the next as a share."""
         nodes = self.new_tokens
         inside = np.clip(tokens.astype(np.float64), nodes[0], nodes[-1])
         place = np.minimum(np.searchsorted(nodes, inside, side="right") - 1, len(nodes) - 2)
         return place, (inside - nodes[place]) / (nodes[place + 1] - nodes[place])
 
-    def beside(self, tokens: Integers) -> Floats:
+    def alike(self, prompt: int, computed: int) -> float:
+        """Tokens of a prompt without a prefix that takes as long as the last `computed` tokens of a longer prompt.
+
+        They take what the whole prompt takes beyond its prefix, so that they attend to all of it, and no less than a
+        prompt of their own length.
+        """
+        prefix_s, whole_s = self.beside(np.array([prompt - computed, prompt])) if computed < prompt else (0.0, 0.0)
+        return max(float(np.interp(whole_s - prefix_s, self.beside_s, self.new_tokens)), float(computed))
+
+    def beside(self, tokens: Integers | Floats) -> Floats:
         """What prompts of so many tokens add beside another one, (n,) seconds."""
         return np.interp(tokens, self.new_tokens, self.beside_s)
 

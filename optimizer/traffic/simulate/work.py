@@ -31,15 +31,30 @@ class Work:
         self.beside_s: list[float] = steps.beside(requests.new_tokens).tolist()
         self.first_s = [inf] * len(requests)
         self.end_s = [inf] * len(requests)
+        self._found: dict[int, int] = {}  # tokens in the prefix cache, of requests that were looked up
 
     def lose(self, request: int, answered: int) -> None:
         """Let a preempted request compute its prompt again, with what it has answered."""
         self.to_compute[request] += answered - self.answered[request]
         self.answered[request] = answered
-        tokens = np.array([self.to_compute[request]])
-        place, share = self._steps.between_nodes(tokens)
+        self._found.pop(request, None)
+        self._price(request, float(self.to_compute[request]))
+
+    def find(self, request: int, tokens: int) -> None:
+        """Let a request compute what the prefix cache does not hold of it."""
+        if self._found.get(request) == tokens:
+            return
+        self._found[request] = tokens
+        whole = self.prompt[request] + self.answered[request]
+        self.to_compute[request] = whole - tokens
+        self._price(request, self._steps.alike(whole, whole - tokens))
+
+    def _price(self, request: int, tokens: float) -> None:
+        """Let the prompt of a request take what one of so many tokens takes."""
+        prompt = np.array([tokens])
+        place, share = self._steps.between_nodes(prompt)
         self.place[request], self.share[request] = int(place[0]), float(share[0])
-        self.beside_s[request] = float(self._steps.beside(tokens)[0])
+        self.beside_s[request] = float(self._steps.beside(prompt)[0])
 
     def kv_tokens(self, request: int, computed: int) -> int:
         """Tokens in the cache once so many of those to compute are; the others were found in the prefix cache."""
