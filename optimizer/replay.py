@@ -60,6 +60,8 @@ def replay_trace(
     trace, window = recording.trace, recording.window
     _refuse_overlong(model, trace)
     part = window.of(trace)
+    if part.span_s == 0.0:
+        raise QuestionError("--window: all requests of the busiest window arrive at once; take a longer one")
     workload = spec.workload.model_copy(
         update={"prompt_tokens": lengths(part.prompt_tokens), "output_tokens": lengths(part.output_tokens)}
     )

@@ -185,6 +185,7 @@ def test_a_trace_beyond_the_design_has_no_law(run: Run, spec_file: SpecFile, tmp
         (["--trace", "CSV", "--burstiness", "1"], "a trace states this"),
         (["--trace", "CSV", "--window", "1 h"], "no window of this trace"),
         (["--trace", "CSV", "--window", "soon"], "--window"),
+        (["--trace", "CSV", "--window", "100 ms"], "arrive at once"),
         (["--trace", "CSV", "--window", "10 s"], "a 99th percentile needs 100"),
         (["--trace", "missing.csv"], "missing.csv: cannot be read"),
     ],
