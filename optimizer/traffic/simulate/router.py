@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.simulate.pipeline import EngineLimits, Pipeline
+from optimizer.traffic.simulate.pipeline import Pipeline
 from optimizer.traffic.simulate.prefix_cache import PrefixCache, prefix_caches
 from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
+from optimizer.traffic.simulate.stepwise import EngineLimits, StepwisePipeline
 from optimizer.traffic.simulate.work import Work
 
 Floats = NDArray[np.float64]
@@ -68,21 +70,22 @@ def serve(
     caches: list[PrefixCache] | list[None] = [None] * pipelines
     if requests.prefix_blocks is not None:
         caches, found = prefix_caches(requests.prefix_blocks, pipelines)
-    fleet = [Pipeline(steps, limits, work, cache, skipping=skipping) for cache in caches]
+    pipeline_of = Pipeline if skipping else StepwisePipeline
+    fleet = [pipeline_of(steps, limits, work, cache) for cache in caches]
     match router:
         case Router.ROUND_ROBIN:
-            for request in range(len(requests)):
-                fleet[request % pipelines].submit(request)
+            for turn, pipeline in enumerate(fleet):
+                pipeline.submit(range(turn, len(requests), pipelines))
         case Router.LEAST_LOADED:
             for request, arrival_s in enumerate(work.arrival_s):
                 for pipeline in fleet:
                     pipeline.advance(arrival_s)
-                min(fleet, key=lambda pipeline: pipeline.load).submit(request)
+                min(fleet, key=lambda pipeline: pipeline.load).submit([request])
         case Router.PREFIX_AWARE:
             for request, arrival_s in enumerate(work.arrival_s):
                 for pipeline in fleet:
                     pipeline.advance(arrival_s)
-                _prefix_aware(fleet, request).submit(request)
+                _prefix_aware(fleet, request).submit([request])
     for pipeline in fleet:
         pipeline.advance(horizon_s)
     return Served(
@@ -94,7 +97,7 @@ def serve(
     )
 
 
-def _prefix_aware(fleet: list[Pipeline], request: int) -> Pipeline:
+def _prefix_aware(fleet: Sequence[StepwisePipeline], request: int) -> StepwisePipeline:
     """Where a request goes that is routed by its prefix."""
     most = min(pipeline.load for pipeline in fleet) + LOAD_MARGIN
     free = [pipeline for pipeline in fleet if pipeline.load <= most]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.simulate.pipeline import EngineLimits
 from optimizer.traffic.simulate.requests import Requests, draw_requests
 from optimizer.traffic.simulate.router import Router, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
+from optimizer.traffic.simulate.stepwise import EngineLimits
 from requirements_specs.requirement import Metric
 from requirements_specs.workload import Workload
 

@@ -8,6 +8,7 @@ and `added_s`, which the law of the first token reads in the same way. A chunk t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,12 @@ class PipelineSteps:
     alone_s: Floats
     beside_s: Floats
     further_chunk_s: float
+
+    @cached_property
+    def alone_rows_s(self) -> list[list[float]]:
+        """`alone_s` in lists, of which single numbers are quicker to read."""
+        rows: list[list[float]] = self.alone_s.tolist()
+        return rows
 
     def between_nodes(self, tokens: Integers | Floats) -> tuple[Integers, Floats]:
         """The node below each number of prompt tokens (n,), and the distance from there to the next as a share."""

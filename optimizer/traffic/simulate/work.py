@@ -15,7 +15,7 @@ class Work:
 
     to_compute: prompt tokens, and of a preempted request those that it had answered too (`answered`). place, share:
     node of the step tables below them, and the distance from there. beside_s: what they add beside another prompt.
-    first_s, end_s: infinite until then.
+    kv_at_end: tokens in the cache at its end. first_s, end_s: infinite until then.
     """
 
     def __init__(self, steps: PipelineSteps, requests: Requests) -> None:
@@ -25,6 +25,7 @@ class Work:
         self.prompt: list[int] = requests.prompt_tokens.tolist()
         self.output: list[int] = requests.output_tokens.tolist()
         self.to_compute: list[int] = requests.new_tokens.tolist()
+        self.kv_at_end: list[int] = (requests.prompt_tokens + requests.output_tokens - 1).tolist()
         self.answered = [0] * len(requests)
         self.place: list[int] = place.tolist()
         self.share: list[float] = share.tolist()

@@ -127,7 +127,7 @@ def test_blocks_are_conserved() -> None:
     work, steps, engine = Work(steps_for(chat()), requests), steps_for(chat()), limits(kv_blocks=400)
     pipeline = Pipeline(steps, engine, work, prefix_caches(requests.prefix_blocks, 1)[0][0])
     for request in range(len(requests)):
-        pipeline.submit(request)
+        pipeline.submit([request])
     time_s = 0.0
     while pipeline.load:
         time_s += 0.05
