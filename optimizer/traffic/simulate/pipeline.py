@@ -20,16 +20,19 @@ class Pipeline(StepwisePipeline):
 
     def advance(self, until_s: float) -> None:
         """Run every step that starts before a time."""
+        self._take_plain_steps(until_s)
         while self._time < until_s and self._has_work(until_s):
-            if self._partial is not None or not self._take_plain_steps(until_s):
-                self._take_step()
+            self._take_step()
+            self._take_plain_steps(until_s)
 
-    def _take_plain_steps(self, until_s: float) -> bool:
-        """Take steps that start before a time, as long as they are plain; whether there were any.
+    def _take_plain_steps(self, until_s: float) -> None:
+        """Take the steps that start before a time, up to the first that is not plain.
 
         In a plain step no KV block need be counted, and every prompt is computed whole, for the first time, and without
         looking for a prefix. Here a simulation spends most of its time, so all that is read often has a local name.
         """
+        if self._partial is not None:
+            return
         work, queue, ends, cache = self._work, self._queue, self._ends, self._cache
         arrival_s, to_compute, prompt, output = work.arrival_s, work.to_compute, work.prompt, work.output
         place, share, beside_s, answered = work.place, work.share, work.beside_s, work.answered
@@ -110,6 +113,4 @@ class Pipeline(StepwisePipeline):
                     if cache is not None:
                         cache.release(request)
                     next_end = ends[0] >> REQUEST_BITS if ends else _NEVER
-        taken = step > self._step
         self._time, self._step, self._kv_tokens = time, step, kv_tokens
-        return taken

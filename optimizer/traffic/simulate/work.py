@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import inf
 
-import numpy as np
-
 from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
 
@@ -52,10 +50,7 @@ class Work:
 
     def _price(self, request: int, tokens: float) -> None:
         """Let the prompt of a request take what one of so many tokens takes."""
-        prompt = np.array([tokens])
-        place, share = self._steps.between_nodes(prompt)
-        self.place[request], self.share[request] = int(place[0]), float(share[0])
-        self.beside_s[request] = float(self._steps.beside(prompt)[0])
+        self.place[request], self.share[request], self.beside_s[request] = self._steps.price(tokens)
 
     def kv_tokens(self, request: int, computed: int) -> int:
         """Tokens in the cache once so many of those to compute are; the others were found in the prefix cache."""
