@@ -5,15 +5,14 @@ is the order of things: who waits, who shares a step, whose cache is full.
 """
 
 from optimizer.traffic.simulate.pipeline import Pipeline
-from optimizer.traffic.simulate.requests import Requests, draw_requests, requests_of
-from optimizer.traffic.simulate.router import LOAD_MARGIN, Router, Served, serve
+from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests, stream_of
+from optimizer.traffic.simulate.router import Router, Served, serve
 from optimizer.traffic.simulate.run import Fleet, Plan, Sample, replay, run
 from optimizer.traffic.simulate.statistics import Estimate, estimate
 from optimizer.traffic.simulate.steps import PipelineSteps, pipeline_steps
 from optimizer.traffic.simulate.stepwise import EngineLimits
 
 __all__ = [
-    "LOAD_MARGIN",
     "EngineLimits",
     "Estimate",
     "Fleet",
@@ -24,11 +23,12 @@ __all__ = [
     "Router",
     "Sample",
     "Served",
+    "Stream",
     "draw_requests",
     "estimate",
     "pipeline_steps",
     "replay",
-    "requests_of",
     "run",
     "serve",
+    "stream_of",
 ]

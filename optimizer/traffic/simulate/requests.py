@@ -1,4 +1,4 @@
-"""Requests as they arrive: Poisson or in batches, with lengths drawn from the distributions of a specification."""
+"""Requests as they arrive: drawn, Poisson or in batches, with lengths of a specification; or those of a trace."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from requirements_specs.traces.facts import Window
 from requirements_specs.traces.trace import PrefixBlocks, Trace
 from requirements_specs.workload import Workload
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+# A margin takes at most this share of a window of a trace, at either end.
+MOST_OF_A_WINDOW = 0.25
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class Requests:
     def __len__(self) -> int:
         """Number of requests."""
         return len(self.arrival_s)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Requests to serve, and which of them count; those before and after load the fleet."""
+
+    requests: Requests
+    counted: slice
 
 
 def draw_requests(workload: Workload, rate_per_s: float, count: int, seed: int, burstiness: float = 1.0) -> Requests:
@@ -56,17 +68,36 @@ def draw_requests(workload: Workload, rate_per_s: float, count: int, seed: int, 
     return Requests(np.cumsum(gaps), prompt_tokens, new_tokens, workload.output_tokens.draw(outputs, count))
 
 
-def requests_of(trace: Trace, prefix_cache_hit: float) -> Requests:
-    """The requests of a trace; of prompts without known blocks a share is found in the prefix cache."""
-    prompt_tokens = trace.prompt_tokens.astype(np.int64)
-    blocks = trace.prefix_blocks
-    return Requests(
-        arrival_s=trace.arrival_s - trace.arrival_s[0],
+def stream_of(trace: Trace, window: Window, margin_s: float, prefix_cache_hit: float) -> Stream:
+    """The requests of a trace as they came, of which those in a window count.
+
+    Args:
+        trace: arrival times, lengths, and where they are known the blocks of prompts.
+        window: the part of it that counts.
+        margin_s: what is served before and after it. As far as the trace does not go on there, the margin is taken from
+            the window, at most a quarter of it at either end. A prefix cache remembers what came long before, so where
+            blocks are known, all that came before is served.
+        prefix_cache_hit: share of each prompt that is found in the prefix cache where blocks are not known.
+
+    """
+    margin_s = min(margin_s, MOST_OF_A_WINDOW * window.length_s)
+    arrival_s, blocks = trace.arrival_s, trace.prefix_blocks
+    window_end_s = window.start_s + window.length_s
+    first_s, last_s = float(arrival_s[0]), min(float(arrival_s[-1]), window_end_s + margin_s)
+    if blocks is None:
+        first_s = max(first_s, window.start_s - margin_s)
+    ends_s = (first_s, max(window.start_s, first_s + margin_s), min(window_end_s, last_s - margin_s))
+    first, begin, end = np.searchsorted(arrival_s, ends_s).tolist()
+    served = trace.part(first, int(np.searchsorted(arrival_s, last_s, side="right")))
+    prompt_tokens = served.prompt_tokens.astype(np.int64)
+    requests = Requests(
+        arrival_s=served.arrival_s - served.arrival_s[0],
         prompt_tokens=prompt_tokens,
         new_tokens=_uncached(prompt_tokens, prefix_cache_hit) if blocks is None else prompt_tokens,
-        output_tokens=trace.output_tokens.astype(np.int64),
-        prefix_blocks=blocks,
+        output_tokens=served.output_tokens.astype(np.int64),
+        prefix_blocks=served.prefix_blocks,
     )
+    return Stream(requests, slice(begin - first, max(begin, end) - first))
 
 
 def _uncached(prompt_tokens: Integers, prefix_cache_hit: float) -> Integers:

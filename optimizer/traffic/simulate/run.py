@@ -1,4 +1,4 @@
-"""Several seeds of one fleet under one workload, without what the empty start and the end distort."""
+"""Several seeds of one fleet under one workload, or a trace, without what the empty start and the end distort."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.simulate.requests import Requests, draw_requests
+from optimizer.traffic.simulate.requests import Stream, draw_requests
 from optimizer.traffic.simulate.router import Router, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits
@@ -76,12 +76,12 @@ class Sample:
 def run(
     fleet: Fleet, workload: Workload, rate_per_s: float, plan: Plan, after_seed: Callable[[], None] = lambda: None
 ) -> Sample:
-    """Simulate every seed, and say so after each. After the last arrival the fleet runs on for as long again."""
+    """Simulate every seed, and call `after_seed` after each."""
     counted = slice(plan.margin, plan.margin + plan.requests)
     samples = []
     for seed in plan.seeds:
         requests = draw_requests(workload, rate_per_s, plan.requests + 2 * plan.margin, seed, plan.burstiness)
-        samples.append(replay(fleet, requests, counted))
+        samples.append(replay(fleet, Stream(requests, counted)))
         after_seed()
     return Sample(
         ttft_s=np.concatenate([sample.ttft_s for sample in samples]),
@@ -92,8 +92,12 @@ def run(
     )
 
 
-def replay(fleet: Fleet, requests: Requests, counted: slice) -> Sample:
-    """Serve these very requests and return those that count, (1, n); the fleet runs on as `run` lets it."""
+def replay(fleet: Fleet, stream: Stream) -> Sample:
+    """Serve a stream once and return what counts of it, (1, n).
+
+    After the last arrival the fleet runs on for as long again as all took to come.
+    """
+    requests, counted = stream.requests, stream.counted
     horizon_s = 2.0 * float(requests.arrival_s[-1])
     served = serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s)
     found = served.found_tokens
