@@ -12,17 +12,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from requirements_specs.traces.trace import PrefixBlocks
-
 
 class PrefixCache:
-    """The blocks of one pipeline; requests are numbered as the prompts of `blocks`.
+    """The cache of one pipeline, empty at first; `blocks_of`: the blocks of each request's prompt."""
 
-    `found` (n,): tokens that each prompt found when it was first admitted.
-    """
-
-    def __init__(self, blocks_of: Sequence[Sequence[int]], block_tokens: int, found: list[int]) -> None:
-        self.found = found
+    def __init__(self, blocks_of: Sequence[Sequence[int]], block_tokens: int) -> None:
         self._blocks_of = blocks_of
         self._block_tokens = block_tokens
         self._idle: OrderedDict[int, None] = OrderedDict()  # in the order of their release
@@ -73,10 +67,3 @@ class PrefixCache:
                 break
             known += 1
         return known
-
-
-def prefix_caches(blocks: PrefixBlocks, pipelines: int) -> tuple[list[PrefixCache], list[int]]:
-    """Empty caches of so many pipelines, and the tokens that each prompt will have found in one of them."""
-    blocks_of = blocks.of_each()
-    found = [0] * len(blocks_of)
-    return [PrefixCache(blocks_of, blocks.block_tokens, found) for _ in range(pipelines)], found

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.traffic.simulate.pipeline import Pipeline
-from optimizer.traffic.simulate.prefix_cache import PrefixCache, prefix_caches
+from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits, StepwisePipeline
@@ -66,10 +66,11 @@ def serve(
     Each pipeline has a prefix cache of its own where the requests' blocks are known.
     """
     work = Work(steps, requests)
-    found: list[int] | None = None
+    blocks = requests.prefix_blocks
     caches: list[PrefixCache] | list[None] = [None] * pipelines
-    if requests.prefix_blocks is not None:
-        caches, found = prefix_caches(requests.prefix_blocks, pipelines)
+    if blocks is not None:
+        blocks_of = blocks.of_each()
+        caches = [PrefixCache(blocks_of, blocks.block_tokens) for _ in range(pipelines)]
     pipeline_of = Pipeline if skipping else StepwisePipeline
     fleet = [pipeline_of(steps, limits, work, cache) for cache in caches]
     match router:
@@ -93,7 +94,7 @@ def serve(
         end_s=np.array(work.end_s),
         preemptions=sum(pipeline.preemptions for pipeline in fleet),
         slots_filled=any(pipeline.slots_filled for pipeline in fleet),
-        found_tokens=None if found is None else np.array(found),
+        found_tokens=None if blocks is None else np.array(work.found),
     )
 
 

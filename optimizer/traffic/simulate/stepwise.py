@@ -213,7 +213,7 @@ class StepwisePipeline:
         work = self._work
         cache.hold(request, work.prompt[request])
         if not work.answered[request]:
-            cache.found[request] = work.prompt[request] - work.to_compute[request]
+            work.found[request] = work.prompt[request] - work.to_compute[request]
 
     def _end_those_due(self) -> None:
         """End the requests whose last token came with the step that was taken."""

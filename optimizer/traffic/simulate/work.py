@@ -13,7 +13,8 @@ class Work:
 
     to_compute: prompt tokens, and of a preempted request those that it had answered too (`answered`). place, share:
     node of the step tables below them, and the distance from there. beside_s: what they add beside another prompt.
-    kv_at_end: tokens in the cache at its end. first_s, end_s: infinite until then.
+    kv_at_end: tokens in the cache at its end. found: prompt tokens that the prefix cache held when it was admitted.
+    first_s, end_s: infinite until then.
     """
 
     def __init__(self, steps: PipelineSteps, requests: Requests) -> None:
@@ -30,20 +31,21 @@ class Work:
         self.beside_s: list[float] = steps.beside(requests.new_tokens).tolist()
         self.first_s = [inf] * len(requests)
         self.end_s = [inf] * len(requests)
-        self._found: dict[int, int] = {}  # tokens in the prefix cache, of requests that were looked up
+        self.found = [0] * len(requests)
+        self._looked_up: dict[int, int] = {}  # what was found of each prompt at last
 
     def lose(self, request: int, answered: int) -> None:
         """Let a preempted request compute its prompt again, with what it has answered."""
         self.to_compute[request] += answered - self.answered[request]
         self.answered[request] = answered
-        self._found.pop(request, None)
+        self._looked_up.pop(request, None)
         self._price(request, float(self.to_compute[request]))
 
     def find(self, request: int, tokens: int) -> None:
         """Let a request compute what the prefix cache does not hold of it."""
-        if self._found.get(request) == tokens:
+        if self._looked_up.get(request) == tokens:
             return
-        self._found[request] = tokens
+        self._looked_up[request] = tokens
         whole = self.prompt[request] + self.answered[request]
         self.to_compute[request] = whole - tokens
         self._price(request, self._steps.alike(whole, whole - tokens))

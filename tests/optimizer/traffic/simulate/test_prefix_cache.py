@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optimizer.traffic.simulate import Fleet, Pipeline, Requests, Router, draw_requests, replay, serve
-from optimizer.traffic.simulate.prefix_cache import PrefixCache, prefix_caches
+from optimizer.traffic.simulate import Fleet, Pipeline, Requests, Router, Stream, draw_requests, replay, serve
+from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.work import Work
 from requirements_specs.traces.trace import PrefixBlocks
 from tests.optimizer.traffic.simulate.made import chat, limits, steps_for
@@ -20,7 +20,7 @@ def blocks_of(*prompts: list[int], block_tokens: int = BLOCK) -> PrefixBlocks:
 
 
 def cache_of(*prompts: list[int]) -> PrefixCache:
-    return prefix_caches(blocks_of(*prompts), 1)[0][0]
+    return PrefixCache(prompts, BLOCK)
 
 
 def conversations(count: int, rate: float, seed: int, turns: int = 4) -> Requests:
@@ -125,7 +125,8 @@ def test_blocks_are_conserved() -> None:
     requests = conversations(800, 20.0, 4)
     assert requests.prefix_blocks is not None
     work, steps, engine = Work(steps_for(chat()), requests), steps_for(chat()), limits(kv_blocks=400)
-    pipeline = Pipeline(steps, engine, work, prefix_caches(requests.prefix_blocks, 1)[0][0])
+    cache = PrefixCache(requests.prefix_blocks.of_each(), requests.prefix_blocks.block_tokens)
+    pipeline = Pipeline(steps, engine, work, cache)
     for request in range(len(requests)):
         pipeline.submit([request])
     time_s = 0.0
@@ -141,7 +142,7 @@ def test_blocks_are_conserved() -> None:
 def test_a_prefix_that_is_found_shortens_the_first_token() -> None:
     requests = conversations(800, 6.0, 5)
     cached, computed = (
-        replay(Fleet(steps_for(chat()), limits(), 1, Router.ROUND_ROBIN, 0.0, 1.0), each, slice(50, 750))
+        replay(Fleet(steps_for(chat()), limits(), 1, Router.ROUND_ROBIN, 0.0, 1.0), Stream(each, slice(50, 750)))
         for each in (requests, replace(requests, prefix_blocks=None))
     )
     assert cached.prefix_hit is not None
