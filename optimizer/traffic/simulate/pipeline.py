@@ -1,4 +1,4 @@
-"""One pipeline of an engine with continuous batching, jumping over steps in which nothing changes.
+"""The pipeline of `stepwise`, faster: plain steps are taken in one loop, those that only decode many at once.
 
 Only prompts, arrivals, ends and a full cache change a step, so the steps between them are jumped over: k of them take
 k·decode(N).
@@ -16,7 +16,7 @@ _NEVER = 1 << REQUEST_BITS
 
 
 class Pipeline(StepwisePipeline):
-    """The pipeline that takes every step, but faster: plain steps are taken together."""
+    """Takes the same steps as the pipeline that takes each by itself."""
 
     def advance(self, until_s: float) -> None:
         """Run every step that starts before a time."""
@@ -31,7 +31,7 @@ class Pipeline(StepwisePipeline):
         In a plain step no KV block need be counted, and every prompt is computed whole, for the first time, and without
         looking for a prefix. Here a simulation spends most of its time, so all that is read often has a local name.
         """
-        if self._partial is not None:
+        if self._partial is not None or self._time >= until_s:
             return
         work, queue, ends, cache = self._work, self._queue, self._ends, self._cache
         arrival_s, to_compute, prompt, output = work.arrival_s, work.to_compute, work.prompt, work.output
@@ -54,6 +54,7 @@ class Pipeline(StepwisePipeline):
                     break
                 time = next_s
             if next_s <= time and decoding < slots and not self._blocked:
+                # a step that computes prompts
                 if cache is not None:
                     break
                 admitted: list[int] = []
@@ -92,6 +93,7 @@ class Pipeline(StepwisePipeline):
                 if decoding + len(admitted) == slots:
                     self.slots_filled = True
             else:
+                # steps that only decode
                 change_s = next_s if time < next_s < until_s else until_s
                 step_s = decode_s[decoding]
                 steps = next_end - step

@@ -157,8 +157,7 @@ class StepwisePipeline:
             if cache is not None:
                 self._hold(request, cache)
             budget -= tokens
-        if decoding + len(chunks) == limits.slots:
-            self.slots_filled = True
+        self.slots_filled |= decoding + len(chunks) == limits.slots
         return chunks
 
     def _prefill(self, chunks: list[Chunk]) -> None:
