@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from statistics import NormalDist
 
 from optimizer.answers import Answer
 from optimizer.evaluate import Laws, Question, mean_state
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import candidates_of, rate_of
-from optimizer.traffic.simulate import (
-    Estimate,
-    Fleet,
-    Plan,
-    Router,
-    Sample,
-    estimate,
-    run,
-)
+from optimizer.traffic.simulate import Estimate, Fleet, Plan, Router, Sample, estimate, run
 from optimizer.verification import design_fleet
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
+from requirements_specs.traces.facts import Window
+from requirements_specs.traces.trace import Trace
 
 # Before the first counted request, and after the last, the fleet is loaded for as many mean E2E times, or by this share
 # of the counted requests if that is longer.
@@ -31,7 +26,10 @@ MARGIN_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Runs:
-    """What is simulated: `requests` counted of each of the seeds 1 … `seeds`, and how they come and are spread."""
+    """What is simulated: `requests` counted of each of the seeds 1 … `seeds`, and how they come and are spread.
+
+    burstiness: squared coefficient of variation of the gaps between arrivals. A trace is one sample, without a seed.
+    """
 
     seeds: int
     requests: int
@@ -41,7 +39,10 @@ class Runs:
 
 @dataclass(frozen=True)
 class Compared:
-    """A statistic as the laws of the evaluation predict it, seconds, and as the requests had it."""
+    """A statistic as the laws of the evaluation predict it, seconds, and as the requests had it.
+
+    The prediction is infinite where a trace brings more than the design carries by the laws.
+    """
 
     predicted_s: float
     simulated: Estimate
@@ -49,74 +50,117 @@ class Compared:
 
 @dataclass(frozen=True)
 class ScenarioRun:
-    """A design in the scenario of a risk."""
+    """A design in the scenario of a risk; prefix_hit: share of prompt tokens that a simulated prefix cache held."""
 
     risk: float
     statistics: dict[tuple[Metric, Statistic], Compared]
     unfinished_share: float
     preemptions: int
+    prefix_hit: float | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A trace, its file as the user named it, and the window of it whose requests count."""
+
+    file: str
+    trace: Trace
+    window: Window
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was replayed on a design, and the rate that the design carries."""
+
+    recording: Recording
+    design_rate_per_s: float
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Scenarios of a design: the point prediction, then that of the specification's risk if it is another."""
+    """Scenarios of a design: the point prediction, then that of the specification's risk if it is another.
+
+    rate_per_s: of the requests. replayed: where they are those of a trace.
+    """
 
     runs: Runs
     working_replicas: int
     rate_per_s: float
     scenarios: tuple[ScenarioRun, ...]
+    replayed: Replayed | None = None
 
 
-def simulate(spec: ServingSpec, found: Answer, runs: Runs) -> Simulation:
-    """Serve random requests of the specification on the design of its answer, spare replicas left out."""
-    risks = sorted({POINT_PREDICTION, spec.risk}, reverse=True)
-    return Simulation(
-        runs=runs,
-        working_replicas=_working_replicas(found),
-        rate_per_s=found.problem.demand.rate_per_s,
-        scenarios=tuple(_scenario(spec, found, runs, risk) for risk in risks),
-    )
+def simulate(spec: ServingSpec, found: Answer, runs: Runs, after_run: Callable[[], None] = lambda: None) -> Simulation:
+    """Serve random requests of the specification on the design of its answer, spare replicas left out.
+
+    `after_run` is called after each seed of each risk.
+    """
+    rate_per_s, scenarios = found.problem.demand.rate_per_s, []
+    for risk in risks_of(spec):
+        law = Law(found, risk)
+        plan = Plan(
+            seeds=tuple(range(1, runs.seeds + 1)),
+            requests=runs.requests,
+            margin=ceil(max(MARGIN_SHARE * runs.requests, MARGIN_STAYS * rate_per_s * law.mean_e2e_s)),
+            burstiness=runs.burstiness,
+        )
+        fleet = fleet_of(found, deviations_of(risk), runs.router)
+        scenarios.append(compared(law, run(fleet, spec.workload, rate_per_s, plan, after_run)))
+    return Simulation(runs, working_replicas(found), rate_per_s, tuple(scenarios))
 
 
-def _working_replicas(found: Answer) -> int:
+def risks_of(spec: ServingSpec) -> tuple[float, ...]:
+    """The risks whose scenarios are simulated, the slowest last."""
+    return tuple(sorted({POINT_PREDICTION, spec.risk}, reverse=True))
+
+
+def deviations_of(risk: float) -> float:
+    """The scenario of a risk, in standard deviations of the logarithm of the step time."""
+    return NormalDist().inv_cdf(1.0 - risk)
+
+
+def working_replicas(found: Answer) -> int:
+    """Replicas without the spares."""
     return found.design.replicas - found.problem.demand.spare_replicas
 
 
-def _scenario(spec: ServingSpec, found: Answer, runs: Runs, risk: float) -> ScenarioRun:
-    deviations = NormalDist().inv_cdf(1.0 - risk)
-    question, demand = found.problem.question, found.problem.demand
-    candidate = candidates_of(found.problem.physics, found.design)
-    state = mean_state(
-        candidate, rate_of(demand, found.design), Question(question.limits, question.load_cap, deviations)
-    )
-    laws = Laws(candidate, state)
+class Law:
+    """What the laws predict of a design in the scenario of a risk, at the rate that it carries."""
 
-    def predicted(metric: Metric, statistic: Statistic) -> float:
-        return float(laws.statistic(metric, statistic)[0])
+    def __init__(self, found: Answer, risk: float) -> None:
+        question, design = found.problem.question, found.design
+        candidate = candidates_of(found.problem.physics, design)
+        asked = Question(question.limits, question.load_cap, deviations_of(risk))
+        state = mean_state(candidate, rate_of(found.problem.demand, design), asked)
+        fits = (state.sequences_needed <= design.max_num_seqs) & (state.kv_tokens_needed <= state.kv_tokens)
+        self.risk = risk
+        self._laws = Laws(candidate, state) if (state.steady & fits)[0] else None
 
-    fleet = fleet_of(found, deviations, runs.router)
-    in_system = demand.rate_per_s * predicted(Metric.E2E, Statistic.MEAN)
-    plan = Plan(
-        seeds=tuple(range(1, runs.seeds + 1)),
-        requests=runs.requests,
-        margin=ceil(max(MARGIN_SHARE * runs.requests, MARGIN_STAYS * in_system)),
-        burstiness=runs.burstiness,
-    )
-    sample = run(fleet, spec.workload, demand.rate_per_s, plan)
+    def predicted_s(self, metric: Metric, statistic: Statistic) -> float:
+        """A statistic, infinite if the design does not carry the rate."""
+        return inf if self._laws is None else float(self._laws.statistic(metric, statistic)[0])
+
+    @property
+    def mean_e2e_s(self) -> float:
+        """Mean time of a request in the system."""
+        return self.predicted_s(Metric.E2E, Statistic.MEAN)
+
+
+def compared(law: Law, sample: Sample) -> ScenarioRun:
+    """A sample beside the law of its scenario."""
     return ScenarioRun(
-        risk=risk,
+        risk=law.risk,
         statistics={
-            (metric, statistic): Compared(predicted(metric, statistic), _simulated(sample, metric, statistic))
+            (metric, statistic): Compared(
+                law.predicted_s(metric, statistic), estimate(sample.of(metric), statistic.probability)
+            )
             for metric in Metric
             for statistic in Statistic
         },
         unfinished_share=sample.unfinished / sample.e2e_s.size,
         preemptions=sample.preemptions,
+        prefix_hit=sample.prefix_hit,
     )
-
-
-def _simulated(sample: Sample, metric: Metric, statistic: Statistic) -> Estimate:
-    return estimate(sample.of(metric), statistic.probability)
 
 
 def fleet_of(found: Answer, deviations: float, router: Router) -> Fleet:

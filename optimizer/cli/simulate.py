@@ -14,9 +14,12 @@ import typer
 from optimizer.cli.answering import answered_traffic, print_outcome
 from optimizer.cli.exits import exit_codes
 from optimizer.cli.options import AsJson
+from optimizer.cli.progress import Progress
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from optimizer.simulation import Recording
 
 _NO_JOB = (
     "requests that arrive are simulated; state workload.request_rate, or `roofplan solve` for the duration of a job"
@@ -33,9 +36,15 @@ class RouterName(StrEnum):
 
     ROUND_ROBIN = "round_robin"
     LEAST_LOADED = "least_loaded"
+    PREFIX_AWARE = "prefix_aware"
+
+
+# A trace is one sample of its own size and shape.
+_NOT_OF_A_TRACE = ("seeds", "requests", "burstiness")
 
 
 def simulate(
+    context: typer.Context,
     spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
     seeds: Annotated[
         int, typer.Option(min=FEWEST_SEEDS, max=MOST_SEEDS, help="Independent runs, from seed 1 on.")
@@ -43,7 +52,9 @@ def simulate(
     requests: Annotated[
         int, typer.Option(min=FEWEST_REQUESTS, max=MOST_REQUESTS, help="Requests that are counted in each run.")
     ] = DEFAULT_REQUESTS,
-    router: Annotated[RouterName, typer.Option(help="Who gets a request.")] = RouterName.ROUND_ROBIN,
+    router: Annotated[
+        RouterName, typer.Option(help="Who gets a request; prefix_aware needs a trace with prefix hashes.")
+    ] = RouterName.ROUND_ROBIN,
     burstiness: Annotated[
         float,
         typer.Option(
@@ -53,6 +64,14 @@ def simulate(
             help="Squared variation of gaps between arrivals; 1: Poisson.",
         ),
     ] = POISSON,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Replay the requests of a trace, at its own rate."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Count the trace's busiest window of this length; default: all of it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate the design that is cheapest by the laws alone, and hold each limit against it.
@@ -61,6 +80,9 @@ def simulate(
     """
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
+        _refuse_what_does_not_go_together(context, router, trace, window)
+        recorded = None if trace is None else _read(trace, window, router)
+
         from optimizer.search.solver_process import SolverProcess
 
         solver = resources.enter_context(SolverProcess())
@@ -72,34 +94,89 @@ def simulate(
         from optimizer.answers import Answer
         from optimizer.deliver.console import render
         from optimizer.deliver.simulation_page import render_simulation
+        from optimizer.replay import replay_trace
         from optimizer.report import outcome_of
         from optimizer.report.simulated_part import with_simulation
-        from optimizer.simulation import Runs, simulate
+        from optimizer.simulation import Runs, risks_of, simulate
         from optimizer.traffic.simulate import Router
 
         spec, snapshot = read_question(spec_file, load())
         found = answered_traffic(spec, snapshot, solver, str(spec_file), _NO_JOB)
         outcome = outcome_of(spec, found, snapshot, date.today())
         if isinstance(found, Answer):
-            runs = Runs(seeds, requests, Router(router.value), burstiness)
-            outcome = with_simulation(outcome, spec, simulate(spec, found, runs))
+            chosen, risks = Router(router.value), len(risks_of(spec))
+            if recorded is None:
+                runs = Runs(seeds, requests, chosen, burstiness)
+                with Progress("simulating", seeds * risks) as progress:
+                    simulation = simulate(spec, found, runs, progress.step)
+            else:
+                model = snapshot.models[spec.model]
+                with Progress("replaying", risks) as progress:
+                    simulation = replay_trace(spec, model, found, recorded, chosen, progress.step)
+            outcome = with_simulation(outcome, spec, simulation)
 
         def page() -> Text:
             if outcome.simulation is None or outcome.design is None or outcome.cost is None:
                 return render(outcome, spec, str(spec_file))
-            again = _command(spec_file, seeds, requests, router, burstiness)
+            again = _command(context)
             return render_simulation(outcome.simulation, outcome.design, outcome.cost, again)
 
         raise typer.Exit(print_outcome(outcome, page, started, as_json=as_json))
 
 
-def _command(spec_file: Path, seeds: int, requests: int, router: RouterName, burstiness: float) -> str:
-    """The command that simulates the same runs, with the options that are not at their defaults."""
-    options = (
-        ("--seeds", seeds, FEWEST_SEEDS),
-        ("--requests", requests, DEFAULT_REQUESTS),
-        ("--router", router.value, RouterName.ROUND_ROBIN.value),
-        ("--burstiness", burstiness, POISSON),
-    )
-    chosen = [f"{name} {value}" for name, value, default in options if value != default]
-    return " ".join(["roofplan simulate", quote(str(spec_file)), *chosen])
+def _refuse_what_does_not_go_together(
+    context: typer.Context, router: RouterName, trace: Path | None, window: str | None
+) -> None:
+    if trace is None:
+        if window is not None:
+            raise typer.BadParameter("a window is one of a trace: add --trace FILE", param_hint="--window")
+        if router is RouterName.PREFIX_AWARE:
+            what = "random requests share no prefixes: add --trace FILE with prefix hashes (Mooncake's JSON lines)"
+            raise typer.BadParameter(what, param_hint="--router")
+        return
+    for name in _NOT_OF_A_TRACE:
+        if _was_given(context, name):
+            raise typer.BadParameter("a trace states this: leave one of the two out", param_hint=f"--{name}")
+
+
+def _read(trace_file: Path, window: str | None, router: RouterName) -> Recording:
+    """The trace, before anything is solved.
+
+    Raises:
+        TraceError: it cannot be read.
+        typer.BadParameter: it has no such window, or no prefixes for the router.
+
+    """
+    from optimizer.simulation import Recording
+    from requirements_specs import convert
+    from requirements_specs.errors import ValueProblem
+    from requirements_specs.quantity import Dimension
+    from requirements_specs.traces.facts import busiest_window_of, whole
+    from requirements_specs.traces.read import read_trace
+
+    trace = read_trace(trace_file, keep_blocks=True)
+    try:
+        if window is None:
+            part = whole(trace)
+        else:
+            part = busiest_window_of(trace, convert.quantity(Dimension.TIME, above=0.0)(window))
+    except ValueProblem as problem:
+        raise typer.BadParameter(str(problem), param_hint="--window") from None
+    if router is RouterName.PREFIX_AWARE and trace.prefix_blocks is None:
+        what = f"{trace_file} has no prefix hashes (Mooncake's hash_ids); allowed: round_robin, least_loaded"
+        raise typer.BadParameter(what, param_hint="--router")
+    return Recording(str(trace_file), trace, part)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _command(context: typer.Context) -> str:
+    """The command that simulates the same runs: the specification and the options that were given."""
+    words = ["roofplan", "simulate", str(context.params["spec_file"])]
+    for name in ("seeds", "requests", "router", "burstiness", "trace", "window"):
+        if _was_given(context, name):
+            words += [f"--{name}", str(context.params[name])]
+    return " ".join(map(quote, words))

@@ -13,6 +13,7 @@ from optimizer.outcome import (
     SimulatedLimit,
     SimulatedScenario,
     SimulatedStatistic,
+    SimulatedTrace,
     SimulationOut,
     Verdict,
 )
@@ -48,17 +49,35 @@ def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, com
 
 
 def _traffic(simulation: SimulationOut) -> Section:
+    routed = f"{simulation.router.replace('_', ' ')} over {counted(simulation.replicas, 'replica')}"
+    if simulation.trace is not None:
+        return _replayed(simulation, simulation.trace, routed)
     arrivals = "Poisson" if simulation.burstiness == 1.0 else f"CV² {simulation.burstiness:g} (the law: Poisson)"
     seeds = f"{counted(len(simulation.seeds), 'seed')} of {simulation.requests:,} requests"
     return Section(
         "Traffic",
-        (
-            Text(
-                f"{request_rate(simulation.request_rate_per_s)}, {arrivals}; "
-                f"{simulation.router.replace('_', ' ')} over {counted(simulation.replicas, 'replica')}; {seeds}"
-            ),
-        ),
+        (Text(f"{request_rate(simulation.request_rate_per_s)}, {arrivals}; {routed}; {seeds}"),),
     )
+
+
+def _replayed(simulation: SimulationOut, trace: SimulatedTrace, routed: str) -> Section:
+    """What was replayed, in lines of the page's width whatever the file is called."""
+    whole = trace.window_requests == trace.requests
+    of = "all of it" if whole else f"its busiest {duration(trace.window_s)} from {trace.window_start}"
+    lines = [
+        Text(f"replayed {trace.file}"),
+        Text(
+            f"{of}: {request_rate(simulation.request_rate_per_s)}, CV² {simulation.burstiness:.3g}; "
+            f"the design is for {request_rate(trace.design_rate_per_s)}"
+        ),
+        Text(f"{routed}; {simulation.requests:,} of {counted(trace.requests, 'request')} counted"),
+    ]
+    hit, ceiling = simulation.scenarios[-1].prefix_hit, trace.prefix_hit_ceiling
+    if hit is not None and ceiling is not None:
+        lines.append(
+            Text(f"prefix caches held {percent(hit)} of the prompt tokens; one without end {percent(ceiling)}")
+        )
+    return Section("Traffic", tuple(lines))
 
 
 def _scenario(scenario: SimulatedScenario, *, first: bool) -> Section:
@@ -68,7 +87,7 @@ def _scenario(scenario: SimulatedScenario, *, first: bool) -> Section:
     of = {(each.metric, each.statistic): each for each in scenario.statistics}
     for metric in Metric:
         columns = [of[metric.value, statistic.value] for statistic in _COLUMNS]
-        law = "".join(f"{duration(each.predicted_s):>{_COLUMN_WIDTH}}" for each in columns)
+        law = "".join(f"{_seconds(each.predicted_s, 'none'):>{_COLUMN_WIDTH}}" for each in columns)
         simulated = "".join(f"{_seconds(each.simulated_s):>{_COLUMN_WIDTH}}" for each in columns)
         interval = f"   {_interval_text(columns[-1].interval_s)}{_error(columns[-1])}"
         lines += [
@@ -93,7 +112,7 @@ def _limits(limits: tuple[SimulatedLimit, ...], risk: float) -> Section:
         )
     ]
     for limit in limits:
-        values = (duration(limit.limit_s), duration(limit.predicted_s), _seconds(limit.simulated_s))
+        values = (duration(limit.limit_s), _seconds(limit.predicted_s, "none"), _seconds(limit.simulated_s))
         line = Text(f"{limit.requirement:<{_LIMIT_WIDTH}}" + "".join(f"{value:>{_VALUE_WIDTH}}" for value in values))
         line.append(f"   {_interval_text(limit.interval_s):<{_INTERVAL_WIDTH}}")
         line.append(limit.verdict.value, _STYLES[limit.verdict])
@@ -101,8 +120,8 @@ def _limits(limits: tuple[SimulatedLimit, ...], risk: float) -> Section:
     return Section("Limits", tuple(lines))
 
 
-def _seconds(value_s: float | None) -> str:
-    return "unfinished" if value_s is None else duration(value_s)
+def _seconds(value_s: float | None, missing: str = "unfinished") -> str:
+    return missing if value_s is None else duration(value_s)
 
 
 def _interval_text(interval_s: tuple[float | None, float | None]) -> str:
@@ -112,6 +131,6 @@ def _interval_text(interval_s: tuple[float | None, float | None]) -> str:
 
 def _error(compared: SimulatedStatistic) -> str:
     """How far the law is from the simulation, where that has a value above zero."""
-    if not compared.simulated_s:
+    if not compared.simulated_s or compared.predicted_s is None:
         return ""
     return f", law {signed_percent(compared.predicted_s / compared.simulated_s - 1.0)}"

@@ -19,12 +19,13 @@ class Verdict(StrEnum):
 class SimulatedStatistic(Result):
     """A latency statistic as the law predicts it and as requests had it; null where unfinished requests reach it.
 
+    `predicted_s` is null where a trace brings more than the design carries by the laws.
     `interval_s` is the 95 % interval of the simulated value; its ends are null as the value is.
     """
 
     metric: str
     statistic: str
-    predicted_s: float
+    predicted_s: float | None
     simulated_s: float | None
     interval_s: tuple[float | None, float | None]
 
@@ -34,23 +35,43 @@ class SimulatedLimit(Result):
 
     requirement: str
     limit_s: float
-    predicted_s: float
+    predicted_s: float | None
     simulated_s: float | None
     interval_s: tuple[float | None, float | None]
     verdict: Verdict
 
 
 class SimulatedScenario(Result):
-    """One scenario: its risk, all statistics, and the share of requests that were not finished in time."""
+    """One scenario: its risk, all statistics, and the share of requests that were not finished in time.
+
+    `prefix_hit` is the share of prompt tokens that a simulated prefix cache held, null without one.
+    """
 
     risk: float
     statistics: tuple[SimulatedStatistic, ...]
     unfinished_share: float
     preemptions: int
+    prefix_hit: float | None
+
+
+class SimulatedTrace(Result):
+    """The trace whose requests were replayed, and its window: the busiest of its length, or all of the trace.
+
+    The design carries `design_rate_per_s`. `prefix_hit_ceiling` is what a cache without end would find in the trace.
+    """
+
+    file: str
+    sha256: str
+    requests: int
+    window_start: str
+    window_s: float
+    window_requests: int
+    design_rate_per_s: float
+    prefix_hit_ceiling: float | None
 
 
 class SimulationOut(Result):
-    """The design under simulated requests, `requests` counted of each seed.
+    """The design under simulated requests, `requests` counted of each seed, or of the trace, which has none.
 
     `burstiness` is the squared coefficient of variation of the time between arrivals; the law takes it as 1.
     `scenarios`: the point prediction, then the one of the risk if that is another; `limits` speak of the last.
@@ -64,6 +85,7 @@ class SimulationOut(Result):
     replicas: int
     scenarios: tuple[SimulatedScenario, ...]
     limits: tuple[SimulatedLimit, ...]
+    trace: SimulatedTrace | None
 
 
 class Refused(Result):

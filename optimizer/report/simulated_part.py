@@ -9,10 +9,11 @@ from optimizer.outcome import (
     SimulatedLimit,
     SimulatedScenario,
     SimulatedStatistic,
+    SimulatedTrace,
     SimulationOut,
     Verdict,
 )
-from optimizer.simulation import ScenarioRun, Simulation
+from optimizer.simulation import Replayed, ScenarioRun, Simulation
 from optimizer.traffic.simulate import Estimate
 from requirements_specs.requirement import LatencyLimit
 from requirements_specs.serving import ServingSpec
@@ -34,6 +35,7 @@ def with_simulation(outcome: Outcome, spec: ServingSpec, simulation: Simulation)
             for limit in spec.slo
             for compared in (simulation.scenarios[-1].statistics[limit.metric, limit.statistic],)
         ),
+        trace=None if simulation.replayed is None else _trace_out(simulation.replayed),
     )
     return outcome.model_copy(update={"simulation": simulated})
 
@@ -52,7 +54,7 @@ def _scenario_out(scenario: ScenarioRun) -> SimulatedScenario:
             SimulatedStatistic(
                 metric=metric.value,
                 statistic=statistic.value,
-                predicted_s=compared.predicted_s,
+                predicted_s=_finite(compared.predicted_s),
                 simulated_s=_finite(compared.simulated.value),
                 interval_s=_interval(compared.simulated),
             )
@@ -60,6 +62,22 @@ def _scenario_out(scenario: ScenarioRun) -> SimulatedScenario:
         ),
         unfinished_share=scenario.unfinished_share,
         preemptions=scenario.preemptions,
+        prefix_hit=scenario.prefix_hit,
+    )
+
+
+def _trace_out(replayed: Replayed) -> SimulatedTrace:
+    recording = replayed.recording
+    trace, window = recording.trace, recording.window
+    return SimulatedTrace(
+        file=recording.file,
+        sha256=trace.sha256,
+        requests=trace.requests,
+        window_start=trace.moment(window.start_s),
+        window_s=window.length_s,
+        window_requests=window.requests,
+        design_rate_per_s=replayed.design_rate_per_s,
+        prefix_hit_ceiling=trace.prefix_hit_ceiling,
     )
 
 
@@ -68,7 +86,7 @@ def limit_out(limit: LatencyLimit, predicted_s: float, simulated: Estimate) -> S
     return SimulatedLimit(
         requirement=limit.id,
         limit_s=limit.limit_s,
-        predicted_s=predicted_s,
+        predicted_s=_finite(predicted_s),
         simulated_s=_finite(simulated.value),
         interval_s=_interval(simulated),
         verdict=verdict_of(simulated, limit.limit_s),

@@ -1,7 +1,7 @@
 """The optimum under simulated requests: a design that they refuse is cut off, and the model is solved again."""
 
-from optimizer.verification.fleet import design_fleet
+from optimizer.verification.fleet import at_lengths, design_fleet, trace_fleet
 from optimizer.verification.judge import Judge
 from optimizer.verification.rounds import MOST_REFUSALS, Verified, verified, with_units
 
-__all__ = ["MOST_REFUSALS", "Judge", "Verified", "design_fleet", "verified", "with_units"]
+__all__ = ["MOST_REFUSALS", "Judge", "Verified", "at_lengths", "design_fleet", "trace_fleet", "verified", "with_units"]

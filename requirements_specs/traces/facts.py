@@ -1,7 +1,7 @@
 """What a trace says about a workload; pure functions of arrival times and lengths."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,7 @@ class Window:
 
     def of(self, trace: Trace) -> Trace:
         """Return the part of the trace in the window; what is known of the whole file stays."""
-        part = slice(self.first, self.first + self.requests)
-        return replace(
-            trace,
-            arrival_s=trace.arrival_s[part],
-            prompt_tokens=trace.prompt_tokens[part],
-            output_tokens=trace.output_tokens[part],
-        )
+        return trace.part(self.first, self.first + self.requests)
 
 
 @dataclass(frozen=True)
@@ -74,14 +68,7 @@ def facts_of(trace: Trace, window_s: float | None = None) -> TraceFacts:
         ValueProblem: a window longer than the trace, or shorter than a millionth of it.
     """
     length_s = min(DEFAULT_WINDOW_S, trace.span_s) if window_s is None else window_s
-    if not trace.span_s / MOST_WINDOWS <= length_s <= trace.span_s:
-        least, most = (format_quantity(each, Dimension.TIME, 4) for each in (trace.span_s / MOST_WINDOWS, trace.span_s))
-        raise ValueProblem(
-            "no window of this trace",
-            read=format_quantity(length_s, Dimension.TIME, 4),
-            allowed=f"{least} to {most}, from the first request to the last",
-        )
-    busiest = busiest_window(trace.arrival_s, length_s)
+    busiest = busiest_window_of(trace, length_s)
     part = busiest.of(trace)
     start_s, end_s = float(trace.arrival_s[0]), float(trace.arrival_s[-1])
     return TraceFacts(
@@ -94,6 +81,27 @@ def facts_of(trace: Trace, window_s: float | None = None) -> TraceFacts:
         output_tokens=lengths(part.output_tokens),
         correlation=correlation(part.prompt_tokens, part.output_tokens),
     )
+
+
+def whole(trace: Trace) -> Window:
+    """Return all of a trace, its last request included."""
+    return Window(float(trace.arrival_s[0]), trace.span_s, 0, trace.requests)
+
+
+def busiest_window_of(trace: Trace, length_s: float) -> Window:
+    """Return the busiest window of a length.
+
+    Raises:
+        ValueProblem: it is longer than the trace, or shorter than a millionth of it.
+    """
+    if not trace.span_s / MOST_WINDOWS <= length_s <= trace.span_s:
+        least, most = (format_quantity(each, Dimension.TIME, 4) for each in (trace.span_s / MOST_WINDOWS, trace.span_s))
+        raise ValueProblem(
+            "no window of this trace",
+            read=format_quantity(length_s, Dimension.TIME, 4),
+            allowed=f"{least} to {most}, from the first request to the last",
+        )
+    return busiest_window(trace.arrival_s, length_s)
 
 
 def busiest_window(arrival_s: NDArray[np.float64], length_s: float) -> Window:

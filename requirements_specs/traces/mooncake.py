@@ -5,9 +5,22 @@ blocks of 512 prompt tokens, numbered as they first appear; equal numbers mean e
 """
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from requirements_specs.traces.trace import Arrivals, Field, RowProblem, Trace, listed, seconds_of, whole_tokens
+import numpy as np
+
+from requirements_specs.traces.trace import (
+    Arrivals,
+    Field,
+    PrefixBlocks,
+    RowProblem,
+    Trace,
+    listed,
+    seconds_of,
+    whole_tokens,
+)
 
 COLUMNS = ("timestamp", "input_length", "output_length")
 BLOCK_TOKENS = 512
@@ -20,8 +33,9 @@ class MooncakeReader:
 
     columns: Sequence[str] = COLUMNS
 
-    def __init__(self, lines: Iterator[str]) -> None:
+    def __init__(self, lines: Iterator[str], *, keep_blocks: bool = False) -> None:
         self._lines = lines
+        self._kept = KeptBlocks() if keep_blocks else None
         self.line = 1
 
     def read(self) -> Trace:
@@ -47,9 +61,32 @@ class MooncakeReader:
                 read = "none here" if hashed else "here, and not above"
                 raise RowProblem(None, f"some lines have {_HASHES}", read=read, allowed="all lines or none")
             if hashed:
+                ids = _block_ids(row[_HASHES], prompt)
                 prompt_tokens += prompt
-                cached_tokens += min(blocks.admit(_block_ids(row[_HASHES], prompt)) * BLOCK_TOKENS, prompt)
-        return arrivals.trace(None, cached_tokens / prompt_tokens if hashed else None)
+                cached_tokens += min(blocks.admit(ids) * BLOCK_TOKENS, prompt)
+                if self._kept is not None:
+                    self._kept.add(ids)
+        trace = arrivals.trace(None, cached_tokens / prompt_tokens if hashed else None)
+        return replace(trace, prefix_blocks=self._kept.blocks()) if hashed and self._kept is not None else trace
+
+
+class KeptBlocks:
+    """The blocks read so far, in buffers that grow."""
+
+    def __init__(self) -> None:
+        self._ids = array("i")
+        self._ends = array("q")
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Add the blocks of the next prompt."""
+        self._ids.extend(ids)
+        self._ends.append(len(self._ids))
+
+    def blocks(self) -> PrefixBlocks:
+        """Return them; nothing is copied, so nothing can be added afterwards."""
+        return PrefixBlocks(
+            np.frombuffer(self._ids, dtype=np.int32), np.frombuffer(self._ends, dtype=np.int64), BLOCK_TOKENS
+        )
 
 
 class SeenBlocks:

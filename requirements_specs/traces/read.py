@@ -23,8 +23,8 @@ class TraceError(SpecError):
     """A trace that cannot be read; it holds the first thing that is wrong with it."""
 
 
-def read_trace(path: Path) -> Trace:
-    """Return the trace in a file, which is read as a stream.
+def read_trace(path: Path, *, keep_blocks: bool = False) -> Trace:
+    """Return the trace in a file, which is read as a stream; `keep_blocks`: with its prefix blocks, if it has them.
 
     Raises:
         TraceError: the file cannot be opened, is no trace, has times that are not in order, lengths that cannot be,
@@ -37,7 +37,7 @@ def read_trace(path: Path) -> Trace:
         file.seek(0)
         text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
         lines = iter(partial(text.readline, _LONGEST_LINE), "")
-        reader = MooncakeReader(lines) if json_lines else TableReader(lines)
+        reader = MooncakeReader(lines, keep_blocks=keep_blocks) if json_lines else TableReader(lines)
         return replace(_read(path, reader), sha256=digest)
 
 

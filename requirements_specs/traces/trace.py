@@ -2,9 +2,11 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +38,36 @@ class RowProblem(ValueProblem):
 
 
 @dataclass(frozen=True)
+class PrefixBlocks:
+    """The blocks of the prompts of N requests; equal numbers mean equal prompts up to there.
+
+    ids (B,): int32, prompt after prompt. ends (N,): int64, where the blocks of each prompt end. `block_tokens`: tokens
+    of a block; the last of a prompt may have fewer.
+    """
+
+    ids: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    block_tokens: int
+
+    def part(self, first: int, end: int) -> Self:
+        """Return the blocks of the requests `first` … `end − 1`."""
+        start = int(self.ends[first - 1]) if first else 0
+        return replace(self, ids=self.ids[start : self.ends[end - 1]], ends=self.ends[first:end] - start)
+
+    def of_each(self) -> list[list[int]]:
+        """Return the blocks of every request."""
+        ids, starts = self.ids.tolist(), [0, *self.ends.tolist()]
+        return [ids[start:end] for start, end in pairwise(starts)]
+
+
+@dataclass(frozen=True)
 class Trace:
     """The requests of a trace in the order of their arrival.
 
     arrival_s (N,): seconds, not negative, since `began` if the file has dates, else as the file counts them.
     prompt_tokens, output_tokens (N,): int32, at least 1. `prefix_hit_ceiling`: share of all prompt tokens whose blocks,
     from the first one on, had been seen before, as a cache without end would find them; None for a file without hashes.
-    `sha256` is of the file.
+    `sha256` is of the file. `prefix_blocks`: where the file has them and they were asked for.
     """
 
     arrival_s: NDArray[np.float64]
@@ -51,6 +76,7 @@ class Trace:
     began: datetime | None = None
     prefix_hit_ceiling: float | None = None
     sha256: str = ""
+    prefix_blocks: PrefixBlocks | None = None
 
     @property
     def requests(self) -> int:
@@ -61,6 +87,16 @@ class Trace:
     def span_s(self) -> float:
         """Seconds from the first request to the last."""
         return float(self.arrival_s[-1] - self.arrival_s[0])
+
+    def part(self, first: int, end: int) -> Self:
+        """Return the requests `first` … `end − 1`; what is known of the whole file stays."""
+        return replace(
+            self,
+            arrival_s=self.arrival_s[first:end],
+            prompt_tokens=self.prompt_tokens[first:end],
+            output_tokens=self.output_tokens[first:end],
+            prefix_blocks=None if self.prefix_blocks is None else self.prefix_blocks.part(first, end),
+        )
 
     def moment(self, arrival_s: float) -> str:
         """Return a time of the trace as its file tells it: a date, or seconds."""

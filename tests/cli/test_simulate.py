@@ -1,10 +1,14 @@
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from optimizer.cli.progress import Progress
 from tests.cli.conftest import Ran
+from tests.requirements_specs.traces.writers import Request, mooncake, plain
 
 Run = Callable[..., Ran]
 SpecFile = Callable[..., Path]
@@ -99,3 +103,129 @@ def test_answers_of_one_token_have_no_further_ones(run: Run, spec_file: SpecFile
     ran = run("simulate", str(spec_file("output_tokens: 200 tokens", "output_tokens: 1 tokens")), "--requests", "2000")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.count("holds") == 2
+
+
+# One request a quarter of a second, in pairs, half as often in the second half.
+RECORDED = [
+    Request(0.5 * i if i < 400 else i - 200.0, 512, 150 + i % 100, (i % 7,)) for i in range(700) for _ in range(2)
+]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Callable[[str], str]:
+    """A recorded trace, as a table or with prefix hashes."""
+
+    def write(form: str) -> str:
+        path = tmp_path / f"requests.{form}"
+        path.write_text({"csv": plain, "jsonl": mooncake}[form](RECORDED), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_a_trace_is_replayed_as_it_is(run: Run, spec_file: SpecFile, recorded: Callable[[str], str]) -> None:
+    trace = recorded("csv")
+    ran = run("simulate", str(spec_file()), "--trace", trace)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[2] == f"Traffic   replayed {trace}"
+    assert lines[3].startswith("          all of it: 2.81 req/s, CV² 1.24; the design is for 4 req/s")
+    assert lines[4].endswith("of 1,400 requests counted")
+    assert "prefix cache" not in ran.out
+    assert lines[-1] == f"Next      roofplan simulate {spec_file()} --trace {trace} --json"
+    assert max(len(line) for line in lines if trace not in line) <= 100
+
+    window = run("simulate", str(spec_file()), "--trace", trace, "--window", "2 min")
+    assert "its busiest 2 min from 0 s: 4 req/s" in window.out
+    assert window.out.splitlines()[-1].endswith("--window '2 min' --json")
+
+
+def test_a_replay_as_json(run: Run, spec_file: SpecFile, recorded: Callable[[str], str]) -> None:
+    answers = [
+        json.loads(run("simulate", str(spec_file()), "--json", "--trace", recorded(form), *options).out)["simulation"]
+        for form, options in (("csv", ()), ("jsonl", ("--router", "prefix_aware")))
+    ]
+    random = json.loads(run("simulate", str(spec_file()), "--json", "--requests", "2000").out)["simulation"]
+    assert answers[0].keys() == answers[1].keys() == random.keys()
+    assert random["trace"] is None
+    for answer in answers:
+        assert answer["seeds"] == []
+        assert answer["request_rate_per_s"] == pytest.approx(2.8, rel=0.01)
+        assert answer["burstiness"] == pytest.approx(1.24, abs=0.01)
+        assert 1000 < answer["requests"] < 1400
+        assert answer["trace"]["requests"] == answer["trace"]["window_requests"] == 1400
+        assert answer["trace"]["window_start"] == "0 s"
+        assert answer["trace"]["window_s"] == 499
+        assert answer["trace"]["design_rate_per_s"] == 4
+    assert answers[0]["trace"]["prefix_hit_ceiling"] is answers[0]["scenarios"][0]["prefix_hit"] is None
+    # The seven blocks are whole prompts, whose last token is computed: they are found by nobody.
+    assert answers[1]["scenarios"][0]["prefix_hit"] == 0
+    assert answers[1]["router"] == "prefix_aware"
+
+
+def test_a_trace_beyond_the_design_has_no_law(run: Run, spec_file: SpecFile, tmp_path: Path) -> None:
+    path = tmp_path / "flood.csv"
+    path.write_text(plain(Request(i / 1000, 512, 200) for i in range(5000)), encoding="utf-8")
+    ran = run("simulate", str(spec_file()), "--trace", str(path))
+    assert ran.code == 0
+    assert "not finished in time" in ran.out
+    assert ran.out.count("violated") == 2
+    simulation = json.loads(run("simulate", str(spec_file()), "--trace", str(path), "--json").out)["simulation"]
+    assert simulation["limits"][0]["predicted_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--router", "prefix_aware"], "random requests share no prefixes"),
+        (["--window", "1 min"], "add --trace FILE"),
+        (["--trace", "CSV", "--router", "prefix_aware"], "has no prefix hashes"),
+        (["--trace", "CSV", "--seeds", "3"], "a trace states this"),
+        (["--trace", "CSV", "--requests", "20000"], "a trace states this"),
+        (["--trace", "CSV", "--burstiness", "1"], "a trace states this"),
+        (["--trace", "CSV", "--window", "1 h"], "no window of this trace"),
+        (["--trace", "CSV", "--window", "soon"], "--window"),
+        (["--trace", "CSV", "--window", "100 ms"], "arrive at once"),
+        (["--trace", "CSV", "--window", "10 s"], "a 99th percentile needs 100"),
+        (["--trace", "missing.csv"], "missing.csv: cannot be read"),
+    ],
+)
+def test_what_a_trace_cannot_be_asked_ends_with_2(
+    run: Run, spec_file: SpecFile, recorded: Callable[[str], str], arguments: list[str], said: str
+) -> None:
+    trace = recorded("csv")
+    ran = run("simulate", str(spec_file()), *(trace if each == "CSV" else each for each in arguments))
+    assert (ran.code, ran.out) == (2, "")
+    assert said in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_a_bad_trace_ends_with_2_and_its_line(run: Run, spec_file: SpecFile, tmp_path: Path) -> None:
+    path = tmp_path / "requests.csv"
+    path.write_text("time,prompt_tokens,output_tokens\n1,5,5\n0,5,5\n", encoding="utf-8")
+    ran = run("simulate", str(spec_file()), "--trace", str(path))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{path}:3: time: the times are not in order" in ran.err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_told_to_a_terminal_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimizer.cli.progress._SILENT_S", 0.05)
+    for stream, told in ((Terminal(), "simulating: run 2 of 3"), (io.StringIO(), "")):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with Progress("simulating", 3) as progress:
+            progress.step()
+            progress._ended.wait(0.3)
+        assert told in stream.getvalue()
+        assert bool(stream.getvalue()) == bool(told)
+        assert not told or stream.getvalue().endswith("\r\x1b[K")  # the line is clean again
+
+
+def test_what_takes_less_than_a_second_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Progress("simulating", 3):
+        pass
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]

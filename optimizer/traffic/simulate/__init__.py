@@ -4,12 +4,13 @@ It has no physics of its own: a step takes what the tables of `traffic.fluid` sa
 is the order of things: who waits, who shares a step, whose cache is full.
 """
 
-from optimizer.traffic.simulate.pipeline import EngineLimits, Pipeline
-from optimizer.traffic.simulate.requests import Requests, draw_requests
+from optimizer.traffic.simulate.pipeline import Pipeline
+from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests, stream_of
 from optimizer.traffic.simulate.router import Router, Served, serve
-from optimizer.traffic.simulate.run import Fleet, Plan, Sample, run
+from optimizer.traffic.simulate.run import Fleet, Plan, Sample, replay, run
 from optimizer.traffic.simulate.statistics import Estimate, estimate
 from optimizer.traffic.simulate.steps import PipelineSteps, pipeline_steps
+from optimizer.traffic.simulate.stepwise import EngineLimits
 
 __all__ = [
     "EngineLimits",
@@ -22,9 +23,12 @@ __all__ = [
     "Router",
     "Sample",
     "Served",
+    "Stream",
     "draw_requests",
     "estimate",
     "pipeline_steps",
+    "replay",
     "run",
     "serve",
+    "stream_of",
 ]

@@ -7,7 +7,9 @@ and `added_s`, which the law of the first token reads in the same way. A chunk t
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +37,52 @@ class PipelineSteps:
     beside_s: Floats
     further_chunk_s: float
 
-    def between_nodes(self, tokens: Integers) -> tuple[Integers, Floats]:
+    @cached_property
+    def alone_rows_s(self) -> list[list[float]]:
+        """`alone_s` in lists, of which single numbers are quicker to read."""
+        rows: list[list[float]] = self.alone_s.tolist()
+        return rows
+
+    def between_nodes(self, tokens: Integers | Floats) -> tuple[Integers, Floats]:
         """The node below each number of prompt tokens (n,), and the distance from there to the next as a share."""
         nodes = self.new_tokens
         inside = np.clip(tokens.astype(np.float64), nodes[0], nodes[-1])
         place = np.minimum(np.searchsorted(nodes, inside, side="right") - 1, len(nodes) - 2)
         return place, (inside - nodes[place]) / (nodes[place + 1] - nodes[place])
 
-    def beside(self, tokens: Integers) -> Floats:
+    def beside(self, tokens: Integers | Floats) -> Floats:
         """What prompts of so many tokens add beside another one, (n,) seconds."""
         return np.interp(tokens, self.new_tokens, self.beside_s)
+
+    def price(self, tokens: float) -> tuple[int, float, float]:
+        """What `between_nodes` and `beside` say of one prompt, without arrays."""
+        nodes, beside_s = self._nodes
+        place, share = _between(tokens, nodes)
+        return place, share, beside_s[place] + share * (beside_s[place + 1] - beside_s[place])
+
+    def alike(self, prompt: int, computed: int) -> float:
+        """Tokens of a prompt without a prefix that takes as long as the last `computed` tokens of a longer prompt.
+
+        They take what the whole prompt takes beyond its prefix, so that they attend to all of it, and no less than a
+        prompt of their own length.
+        """
+        nodes, beside_s = self._nodes
+        prefix_s = self.price(prompt - computed)[2] if computed < prompt else 0.0
+        place, share = _between(self.price(prompt)[2] - prefix_s, beside_s)
+        return max(nodes[place] + share * (nodes[place + 1] - nodes[place]), float(computed))
+
+    @cached_property
+    def _nodes(self) -> tuple[list[float], list[float]]:
+        """`new_tokens` and `beside_s` in lists."""
+        return self.new_tokens.tolist(), self.beside_s.tolist()
+
+
+def _between(value: float, nodes: list[float]) -> tuple[int, float]:
+    """The node below a value, and the distance from there to the next as a share; beyond the ends, the end."""
+    if value >= nodes[-1]:
+        return len(nodes) - 2, 1.0
+    place = max(bisect_right(nodes, value) - 1, 0)
+    return place, max(value - nodes[place], 0.0) / (nodes[place + 1] - nodes[place])
 
 
 def pipeline_steps(tables: TrafficTables, bins: WorkloadBins, token_budget: float, slots: int) -> PipelineSteps:

@@ -195,6 +195,23 @@ def test_the_example_is_what_the_writer_makes() -> None:
     assert (ROOT / "examples" / "trace_azure_conv.csv").read_text(encoding="utf-8") == made_up_chat()
 
 
+def test_blocks_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
+    prompts = [(1, 2), (1, 2, 3), (4,), (1, 5)]
+    path = tmp_path / "requests"
+    path.write_text(
+        mooncake(Request(float(i), BLOCK_TOKENS * len(each), 1, each) for i, each in enumerate(prompts)),
+        encoding="utf-8",
+    )
+    assert read_trace(path).prefix_blocks is None
+    trace = read_trace(path, keep_blocks=True)
+    for first, end in ((0, 4), (0, 2), (1, 3), (3, 4)):
+        blocks = trace.part(first, end).prefix_blocks
+        assert blocks is not None
+        assert blocks.of_each() == [list(each) for each in prompts[first:end]]
+    path.write_text(plain(TWO), encoding="utf-8")
+    assert read_trace(path, keep_blocks=True).prefix_blocks is None
+
+
 MOST_BYTES_PER_ROW = 90
 """10^7 rows then take 900 MB, and fit into a GiB beside the interpreter."""
 

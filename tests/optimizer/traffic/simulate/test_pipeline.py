@@ -31,6 +31,7 @@ def test_skipping_changes_nothing(rate: float, slots: int, budget: int, blocks: 
     np.testing.assert_allclose(skipped.first_s, walked.first_s, rtol=1e-9)
     assert skipped.preemptions == walked.preemptions
     assert (skipped.preemptions > 0) == (blocks < 10**6)
+    assert skipped.slots_filled == walked.slots_filled == (slots == 6)
 
 
 @pytest.mark.parametrize(("rate", "slots", "budget", "blocks"), CASES)
@@ -43,7 +44,7 @@ def test_the_cache_never_overflows_and_every_request_ends(rate: float, slots: in
     refused = 0
     for request in range(len(requests)):
         before = pipeline.load
-        pipeline.submit(request)
+        pipeline.submit([request])
         refused += pipeline.load == before
     longest = requests.prompt_tokens + requests.output_tokens - 1
     assert refused == (np.ceil(longest / engine.kv_block_tokens) > blocks).sum()
@@ -69,7 +70,7 @@ def test_littles_law() -> None:
         # Poisson arrivals see time averages: each counts those that it finds.
         pipeline.advance(arrival_s)
         present.append(pipeline.load)
-        pipeline.submit(request)
+        pipeline.submit([request])
     pipeline.advance(np.inf)
     stays_s = np.array(work.end_s) - requests.arrival_s
     rate = len(requests) / requests.arrival_s[-1]

@@ -9,7 +9,7 @@ from optimizer.traffic.step_tables import SEQUENCES, prefill_chunks
 from optimizer.traffic.workload_bins import bin_workload
 from requirements_specs.lengths import LengthDistribution
 from tests.optimizer.traffic.linear_steps import linear_steps
-from tests.optimizer.traffic.simulate.made import chat, limits, requests_of
+from tests.optimizer.traffic.simulate.made import chat, limits, requests_of, steps_for
 
 SLOTS = 128
 
@@ -57,3 +57,14 @@ def test_the_engine_takes_the_hold_for_a_prompt_in_chunks() -> None:
         np.inf,
     )
     assert served.first_s[0] - 2.0 == pytest.approx(tables.hold_s[0, 0, 0])
+
+
+def test_one_prompt_is_priced_as_many_are() -> None:
+    steps = steps_for(chat())
+    nodes = steps.new_tokens
+    tokens = np.sort(np.append(nodes, np.geomspace(1.0, 2.0 * nodes[-1], 50)))
+    place, share = steps.between_nodes(tokens)
+    priced_place, priced_share, priced_s = zip(*(steps.price(float(each)) for each in tokens), strict=True)
+    np.testing.assert_array_equal(priced_place, place)
+    np.testing.assert_allclose(priced_share, share, atol=1e-12)
+    np.testing.assert_allclose(priced_s, steps.beside(tokens))
