@@ -19,6 +19,7 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
+from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
 from optimizer.evaluate import Physics, Question, prepare
@@ -107,9 +108,14 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
 
 
 def physics_of(model: Model, rows: Sequence[ReplicaRow], bins: WorkloadBins, snapshot: Snapshot) -> Physics:
-    """The physics of rows, a key each, beside a workload: with the user's corrections, and how far it is known."""
-    replicas = build_replicas(model, corrected_rows(model, rows, snapshot), snapshot)
+    """The physics of rows, a key each, beside a workload, and how far it is known."""
+    replicas = replicas_of(model, rows, snapshot)
     return prepare(replicas, bins, step_deviation(model, rows, replicas.estimates, snapshot))
+
+
+def replicas_of(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Replicas:
+    """The step times of rows, a key each, with the user's corrections."""
+    return build_replicas(model, corrected_rows(model, rows, snapshot), snapshot)
 
 
 def corrected_rows(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Sequence[ReplicaRow]:

@@ -101,6 +101,21 @@ def test_verifying_takes_at_least_a_decode_step_and_no_more_than_one_for_each_to
         before = found
 
 
+@pytest.mark.parametrize(("model", "layout"), [("llama-3.1-8b", {}), ("deepseek-v3", {"tp": 8, "weights": "fp8"})])
+@pytest.mark.parametrize("context", [300.0, 1000.0])
+def test_verifying_is_decoding_and_what_the_drafts_add_as_prompt_tokens(
+    make_replicas: MakeReplicas, model: str, layout: dict[str, object], context: float
+) -> None:
+    """Within 2 %, as the architecture page says."""
+    replicas = make_replicas(model, **layout)
+
+    def as_prompts(tokens: int) -> np.ndarray:
+        return replicas.step_seconds(tokens * BATCHES, BATCHES, context, 0.0, 0.0)
+
+    other_s = replicas.step_seconds(0.0, 0.0, 0.0, BATCHES, context) + as_prompts(5) - as_prompts(1)
+    assert verify_seconds(replicas, 4, BATCHES, context) == pytest.approx(other_s, rel=0.02)
+
+
 def test_the_cache_is_read_once_for_all_drafts(llama: Replicas) -> None:
     """What a longer context adds to a step that verifies is what it adds to one that decodes."""
     short, long = 4000.0, 16000.0
