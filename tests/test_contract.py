@@ -167,7 +167,7 @@ def test_mechanisms_have_the_same_keys_whatever_they_are_worth() -> None:
     assert isinstance(found, Answer)
     outcome = outcome_of(spec, found, snapshot, date(2026, 11, 24))
     assert outcome.mechanisms is None
-    for drafts in (Drafts(), Drafts(4, 0.6, 0.1)):
+    for drafts in (Drafts(4), Drafts(4, 0.6, 0.1)):
         asked = with_mechanisms(outcome, found, mechanisms_of(spec, found, snapshot, drafts))
         part = json.loads(asked.model_dump_json())["mechanisms"]
         assert part.keys() == {"request_rate_per_s", "choices", "speculation"}

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.evaluate import Candidates
 from optimizer.mechanisms.chosen import Chosen
 from optimizer.mechanisms.effect import Effect, Figures, Setting, percent
@@ -112,7 +111,7 @@ def fp8_kv(chosen: Chosen) -> Effect:
         without=Setting(f"{own} KV", without),
         using=Setting("fp8 KV", using),
         in_use=in_use,
-        reason=f"{_cached_token(candidates, (0, 1))}; {_filled(chosen, candidates)}",
+        reason=f"{_cached_token(candidates, (0, 1))}; {_filled(chosen, candidates)}{_slower_prompts(candidates)}",
         resolved=chosen.resolved(
             "formats.kv", f"[{', '.join(allowed)}]", with_values(chosen.spec, {"formats.kv": allowed})
         ),
@@ -136,7 +135,7 @@ def dp_attention(chosen: Chosen) -> Effect:
         )
     alone = replace(layout, dp_attention=1)
     possible = [dp for dp in (1, *legal) if model_refusal(model, replace(layout, dp_attention=dp)) is None]
-    candidates = chosen.candidates(chosen.physics_of([_split(chosen.row, dp) for dp in possible]))
+    candidates = chosen.candidates(chosen.physics_of([replace(chosen.row, dp_attention=dp) for dp in possible]))
     figures = dict(zip(possible, chosen.figures(candidates), strict=True))
     best = max(legal, key=lambda dp: (figures[dp].highest_rate_per_s, -dp))
     without = figures.get(1, Figures(0.0, None, None))
@@ -152,10 +151,6 @@ def dp_attention(chosen: Chosen) -> Effect:
             "layout.dp_attention", "1" if in_use else ">= 2", with_values(chosen.spec, {"layout.dp_attention": pin})
         ),
     )
-
-
-def _split(row: ReplicaRow, dp: int) -> ReplicaRow:
-    return replace(row, dp_attention=dp)
 
 
 def _degree(layout: ParallelLayout) -> str:
@@ -175,17 +170,23 @@ def _no_degree(chosen: Chosen) -> str:
 
 
 def _cached_token(candidates: Candidates, rows: tuple[int, int]) -> str:
-    """What a cached token takes of a replica without and with a mechanism."""
+    """What a cached token takes of a whole replica, copies included, without and with a mechanism."""
     taken = candidates.physics.step_times.kv_bytes_per_token[list(rows)]
     before, after = (format_quantity(float(each), Dimension.BYTES, 3) for each in taken)
     if before == after:
-        return f"a cached token takes {before} of a replica either way"
-    return f"a cached token takes {after} of a replica instead of {before}"
+        return f"a cached token takes {before} either way"
+    return f"a cached token takes {after}, not {before}"
 
 
 def _filled(chosen: Chosen, candidates: Candidates) -> str:
     """How full the cache is at the rate that is asked."""
     state = chosen.state(candidates)
     without, using = (state.kv_tokens_needed / state.kv_tokens).tolist()
-    text = f"the cache is {percent(using)} full instead of {percent(without)}"
-    return f"{text}: not its room counts, only its reading" if without < ROOMY else text
+    text = f"the cache is {percent(using)} full, not {percent(without)}"
+    return f"{text}: its room does not bind" if without < ROOMY else text
+
+
+def _slower_prompts(candidates: Candidates) -> str:
+    """Whether the attention kernels of a format take longer for a prompt, which a cache with room does not make up."""
+    without, using = candidates.physics.tables.added_s[:, -1].tolist()
+    return ", but prompts attend slower" if using > without else ""

@@ -23,7 +23,6 @@ from optimizer.outcome import Mechanism
 from optimizer.traffic.speculative_bins import in_steps
 from optimizer.traffic.step_tables import SEQUENCES
 
-DEFAULT_DRAFTED = 4
 # Where the curve over the batch is read.
 CURVE = (1, 4, 16, 64, 256, 1024)
 
@@ -35,7 +34,7 @@ class Drafts:
     draft_cost: of each drafted token, in decode steps; 0 where the acceptance is not known.
     """
 
-    drafted: int = DEFAULT_DRAFTED
+    drafted: int
     acceptance: float | None = None
     draft_cost: float = 0.0
 
@@ -127,7 +126,7 @@ def speculative_decoding(chosen: Chosen, found: BreakEven) -> Effect:
         without=without,
         using=Setting(f"{drafts.drafted} drafts, {percent(drafts.acceptance)} accepted", using),
         in_use=False,
-        reason=_gained(found, speculation.kept),
+        reason=_gained(found, speculation.kept, carries_more=using.highest_rate_per_s >= chosen.now.highest_rate_per_s),
     )
 
 
@@ -142,20 +141,19 @@ def _needed(found: BreakEven) -> str:
     return f"{text}{percent(running.acceptance_needed)} of them must be accepted to be no slower, if drafting is free"
 
 
-def _gained(found: BreakEven, kept: float) -> str:
+def _gained(found: BreakEven, kept: float, *, carries_more: bool) -> str:
     running, drafts = found.running, found.drafts
     took = running.verify_steps + drafts.drafted * drafts.draft_cost
-    work = (
-        f"with {_count(running.sequences)} in a step, drafting and verifying take {took:.2f} decode steps for "
-        f"{kept:.2f} tokens"
-    )
+    work = f"with {_count(running.sequences)} in a step, drafts take {took:.2f} decode steps for {kept:.2f} tokens"
     if kept <= took:
         return f"a null move: {work}"
-    if found.null_from is None:
-        end = f"faster with {SEQUENCES[-1]:,.0f}, too"
-    else:
-        end = f"a null move from {found.null_from:,} on"
-    return f"{work}: {kept / took:.2f} times as fast between prompts; {end}"
+    end = (
+        f"faster with {SEQUENCES[-1]:,.0f}, too"
+        if found.null_from is None
+        else f"a null move from {found.null_from:,} on"
+    )
+    text = f"{work}: {kept / took:.2f} times as fast between prompts, {end}"
+    return text if carries_more else f"{text}; prompts wait for the longer steps"
 
 
 def _count(sequences: float) -> str:

@@ -78,7 +78,7 @@ def test_fp8_cache_gains_where_its_room_binds(design: Design) -> None:
     assert effect.worth is Worth.GAINS
     assert effect.gain is not None
     assert effect.gain > 0.3
-    assert "not its room counts" in fp8_kv(design()).reason
+    assert "room does not bind" in fp8_kv(design()).reason
 
 
 def test_fp8_cache_is_turned_off_where_the_design_has_it(design: Design) -> None:

@@ -67,7 +67,7 @@ def test_beyond_the_break_even_nothing_is_gained(design: Design) -> None:
 
 
 def test_without_an_acceptance_only_what_is_needed_is_said(design: Design) -> None:
-    found, effect = tried(design(), Drafts())
+    found, effect = tried(design(), Drafts(4))
     assert (found.kept, found.null_from, found.running.speed_up) == (None, None, None)
     assert (effect.worth, effect.gain) == (Worth.NOT_STATED, 0.0)
     assert "must be accepted" in effect.reason
