@@ -180,7 +180,8 @@ def test_mechanisms_have_the_same_keys_whatever_they_are_worth() -> None:
                 assert figures is None or figures.keys() == {"highest_rate_per_s", "ttft_p99_s", "tpot_p99_s"}
         speculation = part["speculation"]
         assert speculation.keys() == {
-            "drafted", "acceptance", "draft_cost", "kept_tokens", "running", "curve", "null_move", "null_from",
+            "drafted", "acceptance", "draft_cost", "kept_tokens", "running", "curve", "most_sequences", "null_move",
+            "null_from",
         }  # fmt: skip
         for batch in (speculation["running"], *speculation["curve"]):
             assert batch.keys() == {"sequences", "verify_steps", "acceptance_needed", "speed_up"}

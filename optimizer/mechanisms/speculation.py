@@ -56,22 +56,26 @@ class AtSequences:
 class BreakEven:
     """Drafts beside the batch, in steps without prompts.
 
-    running: at the mean number of sequences that decode at the rate that is asked. null_from: the least number from
-    which on drafting gains nothing; None where it still gains at the largest, or without an acceptance.
+    running: at the mean number of sequences that decode at the rate that is asked. most_sequences: that the cache and
+    the engine's slots hold; the curve ends there. null_from: the least number from which on drafting gains nothing;
+    None where it still gains at the most, or without an acceptance.
     """
 
     drafts: Drafts
     kept: float | None
     running: AtSequences
     curve: tuple[AtSequences, ...]
+    most_sequences: int
     null_from: int | None
 
 
 def break_even(chosen: Chosen, drafts: Drafts) -> BreakEven:
     """Where drafting pays on one pipeline of the design, at the mean context of the workload."""
     replicas, context = chosen.replicas, float(chosen.bins.mean_context[0])
-    running = max(float(chosen.state(chosen.candidates(chosen.physics)).point.sequences[0]), 1.0)
-    batches = np.concatenate([np.arange(1.0, SEQUENCES[-1] + 1.0), [running]])
+    state = chosen.state(chosen.candidates(chosen.physics))
+    running = max(float(state.point.sequences[0]), 1.0)
+    most = max(int(min(state.kv_tokens[0] / context, SEQUENCES[-1])), 1)
+    batches = np.concatenate([np.arange(1.0, most + 1.0), [running]])
     verify_steps = _verify_steps(replicas, drafts.drafted, batches, context)
     needed = needed_tokens(verify_steps, drafts.drafted, drafts.draft_cost)
     kept = None if drafts.acceptance is None else kept_tokens(drafts.acceptance, drafts.drafted)
@@ -90,8 +94,9 @@ def break_even(chosen: Chosen, drafts: Drafts) -> BreakEven:
         drafts=drafts,
         kept=kept,
         running=at(-1),
-        curve=tuple(at(sequences - 1) for sequences in CURVE),
-        null_from=None if kept is None or last == SEQUENCES[-1] else last + 1,
+        curve=tuple(at(sequences - 1) for sequences in CURVE if sequences <= most),
+        most_sequences=most,
+        null_from=None if kept is None or last == most else last + 1,
     )
 
 
@@ -148,7 +153,7 @@ def _gained(found: BreakEven, kept: float, *, carries_more: bool) -> str:
     if kept <= took:
         return f"a null move: {work}"
     end = (
-        f"faster with {SEQUENCES[-1]:,.0f}, too"
+        f"faster up to the {found.most_sequences:,} that fit"
         if found.null_from is None
         else f"a null move from {found.null_from:,} on"
     )

@@ -92,8 +92,9 @@ class BatchOut(Result):
 class SpeculationOut(Result):
     """Where drafted tokens pay on the design: `running` at the sequences that decode at the asked rate, then a curve.
 
-    `null_move`: they gain nothing at the sequences that run; from `null_from` sequences on they never do, null where
-    they still do at 1,024. All three are null without an acceptance, as `kept_tokens` per step is.
+    `most_sequences` fit into the cache and the engine's slots. `null_move`: drafts gain nothing at the sequences that
+    run; from `null_from` sequences on they never do, null where they still do at the most. Both are null without an
+    acceptance, as `draft_cost` and `kept_tokens` per step are.
     """
 
     drafted: int
@@ -102,6 +103,7 @@ class SpeculationOut(Result):
     kept_tokens: float | None
     running: BatchOut
     curve: tuple[BatchOut, ...]
+    most_sequences: int
     null_move: bool | None
     null_from: int | None
 

@@ -66,6 +66,7 @@ def _speculation(found: BreakEven) -> SpeculationOut:
         kept_tokens=found.kept,
         running=_batch(found.running),
         curve=tuple(_batch(each) for each in found.curve),
+        most_sequences=found.most_sequences,
         null_move=None if speed_up is None else speed_up <= 1.0,
         null_from=found.null_from,
     )

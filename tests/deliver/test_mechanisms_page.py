@@ -53,6 +53,7 @@ def speculation(acceptance: float | None) -> SpeculationOut:
         kept_tokens=3.0 if known else None,
         running=batches[0],
         curve=tuple(batches[1:]),
+        most_sequences=1024,
         null_move=False if known else None,
         null_from=None,
     )

@@ -54,7 +54,7 @@ def test_example_prints_its_page(name: str) -> None:
 
 def test_the_readme_says_where_drafts_gain_and_where_they_are_a_null_move() -> None:
     told = re.search(
-        r"(\S+) times as fast with (\d+) sequences in a step.*?a null move \((\S+) times\) with (\d+)",
+        r"(\S+) times as fast with (\d+) sequences in a step.*?a null move\s+\((\S+) times\) with (\d+)",
         README,
         re.DOTALL,
     )

@@ -76,6 +76,14 @@ def test_without_an_acceptance_only_what_is_needed_is_said(design: Design) -> No
     assert needed == sorted(needed)  # type: ignore[type-var]
 
 
+def test_no_batch_is_larger_than_the_cache(design: Design) -> None:
+    found, effect = tried(design(prompt=30000, output=500, rate=0.1, slo="", part="l40s-48gb"), Drafts(4, 0.8, 0.0))
+    assert found.most_sequences < 64
+    assert [each.sequences for each in found.curve] == [each for each in (1, 4, 16) if each <= found.most_sequences]
+    assert found.null_from is None
+    assert f"up to the {found.most_sequences} that fit" in effect.reason
+
+
 def test_drafts_that_cannot_pay_are_told(design: Design) -> None:
     found = break_even(design(), Drafts(1, 0.5, 1.0))
     assert found.running.acceptance_needed is None
