@@ -19,6 +19,7 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
+from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
 from optimizer.evaluate import Physics, Question, prepare
@@ -28,7 +29,7 @@ from optimizer.search.bounds import Demand
 from optimizer.search.jobs import Job
 from optimizer.topology.format_choices import format_choices
 from optimizer.topology.layouts import CandidateSpace, candidate_space
-from optimizer.traffic.workload_bins import bin_workload
+from optimizer.traffic.workload_bins import WorkloadBins, bin_workload
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import Objective, ServingSpec
 
@@ -102,10 +103,19 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
     )
     if not space.keys:
         return Nothing(space)
-    replicas = build_replicas(model, corrected_rows(model, space.keys, snapshot), snapshot)
-    deviation = step_deviation(model, space.keys, replicas.estimates, snapshot)
-    physics = prepare(replicas, bin_workload(spec.workload), deviation)
+    physics = physics_of(model, space.keys, bin_workload(spec.workload), snapshot)
     return Problem(space, physics, question_at(spec, spec.risk), demand_of(spec), aim_of(spec), job_of(spec))
+
+
+def physics_of(model: Model, rows: Sequence[ReplicaRow], bins: WorkloadBins, snapshot: Snapshot) -> Physics:
+    """The physics of rows, a key each, beside a workload, and how far it is known."""
+    replicas = replicas_of(model, rows, snapshot)
+    return prepare(replicas, bins, step_deviation(model, rows, replicas.estimates, snapshot))
+
+
+def replicas_of(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Replicas:
+    """The step times of rows, a key each, with the user's corrections."""
+    return build_replicas(model, corrected_rows(model, rows, snapshot), snapshot)
 
 
 def corrected_rows(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Sequence[ReplicaRow]:

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from catalog.read import load
+from optimizer.answers import Answer
+from optimizer.mechanisms import Drafts, mechanisms_of
 from optimizer.names import known_names
+from optimizer.outcome import Mechanism, Worth
 from optimizer.report import outcome_of
+from optimizer.report.mechanisms_part import with_mechanisms
 from optimizer.solve import answer
 from requirements_specs.read import read_spec
 
@@ -154,6 +158,33 @@ def test_an_offline_job_has_the_same_keys_and_an_offline_part(chat: dict[str, An
     overheads = [each["overhead"] for each in job["padding"]]
     assert overheads == sorted(overheads, reverse=True)
     assert batch["search"]["candidates"] == sum(batch["search"][name] for name in LEDGER)
+
+
+def test_mechanisms_have_the_same_keys_whatever_they_are_worth() -> None:
+    snapshot = load()
+    spec = read_spec(EXAMPLES / "chat_70b.yaml", known_names(snapshot))
+    found = answer(spec, snapshot)
+    assert isinstance(found, Answer)
+    outcome = outcome_of(spec, found, snapshot, date(2026, 11, 24))
+    assert outcome.mechanisms is None
+    for drafts in (Drafts(4), Drafts(4, 0.6, 0.1)):
+        asked = with_mechanisms(outcome, found, mechanisms_of(spec, found, snapshot, drafts))
+        part = json.loads(asked.model_dump_json())["mechanisms"]
+        assert part.keys() == {"request_rate_per_s", "choices", "speculation"}
+        assert [choice["mechanism"] for choice in part["choices"]] == list(Mechanism)
+        for choice in part["choices"]:
+            assert choice.keys() == {"mechanism", "in_use", "off", "on", "worth", "gain", "reason", "resolved"}
+            assert choice["off"].keys() == choice["on"].keys() == {"name", "figures"}
+            assert choice["worth"] in list(Worth)
+            for figures in (choice["off"]["figures"], choice["on"]["figures"]):
+                assert figures is None or figures.keys() == {"highest_rate_per_s", "ttft_p99_s", "tpot_p99_s"}
+        speculation = part["speculation"]
+        assert speculation.keys() == {
+            "drafted", "acceptance", "draft_cost", "kept_tokens", "running", "curve", "most_sequences", "null_move",
+            "null_from",
+        }  # fmt: skip
+        for batch in (speculation["running"], *speculation["curve"]):
+            assert batch.keys() == {"sequences", "verify_steps", "acceptance_needed", "speed_up"}
 
 
 def test_two_runs_give_the_same_bytes(chat: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,11 +101,11 @@ class Replicas:
         bytes_per_token = per_layer * layers_per_stage(self.model, self.pp)
         return kv_capacity_tokens(self.memory.kv_cache, bytes_per_token, self.kv_block_tokens, self.dp_attention)
 
-    def take(self, indices: Integers) -> "Replicas":
+    def take(self, indices: Integers) -> Self:
         """The rows `indices`, in that order."""
         return map_arrays(self, lambda array: array[indices])
 
-    def scaled(self, resource: Resource, factor: float | Floats) -> "Replicas":
+    def scaled(self, resource: Resource, factor: float | Floats) -> Self:
         """The same keys on hypothetical parts with `factor` times as much of one resource.
 
         COMPUTE scales the FLOP/s of every format and the multiprocessors; NETWORK the bandwidth of every collective

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from optimizer.cli import calibrate, catalog, inverse, simulate
+from optimizer.cli import calibrate, catalog, inverse, mechanisms, simulate
 from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
 from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(catalog.app, name="catalog")
 app.command()(inverse.inverse)
 app.command()(simulate.simulate)
+app.command()(mechanisms.mechanisms)
 app.command()(ask)
 app.command()(init)
 app.command()(calibrate.calibrate)

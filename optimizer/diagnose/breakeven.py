@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arithmetic.arrays import Floats
-from optimizer.arithmetic.serving import Replicas
+from optimizer.arithmetic.speculative import acceptance_for, verify_seconds
 from optimizer.diagnose.deployment import Deployment
 from optimizer.diagnose.forecast import Forecast, loaded_replica
 from optimizer.diagnose.terms import context_of, decode_step_s
@@ -80,29 +80,11 @@ class Verification:
 
 def verification(found: Forecast, drafted: int) -> Verification:
     """What verifying `drafted` tokens per sequence costs beside decoding; drafting is free here, so this is a bound."""
-    context = context_of(found.loaded.shape)
+    replica, context = found.loaded.replica, context_of(found.loaded.shape)
     sequences = _in_step(found)
-    needed = _verify_s(found.loaded.replica, sequences, drafted, context) / float(
-        decode_step_s(found.loaded.replica, np.array([sequences]), context)[0]
-    )
-    return Verification(drafted, sequences, needed, _acceptance(needed, drafted))
-
-
-def _verify_s(replica: Replicas, sequences: float, drafted: int, context: Floats) -> float:
-    tokens = sequences * (drafted + 1)
-    return float(replica.step_seconds(tokens, sequences, context[:, None], 0.0, 0.0)[0, 0])
-
-
-def _acceptance(needed: float, drafted: int) -> float | None:
-    """The chance a at which 1 + a + … + a^drafted tokens are kept per step."""
-    if needed > drafted + 1:
-        return None
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        kept = sum(middle**power for power in range(drafted + 1))
-        low, high = (middle, high) if kept < needed else (low, middle)
-    return high
+    verified_s = verify_seconds(replica, drafted, sequences, context[:, None])
+    needed = float(verified_s[0, 0] / decode_step_s(replica, np.array([sequences]), context)[0])
+    return Verification(drafted, sequences, needed, acceptance_for(needed, drafted))
 
 
 def _in_step(found: Forecast) -> float:

@@ -18,6 +18,17 @@ from optimizer.outcome.asked import Assumed, DispersionOut, PriceFileOut, Scope,
 from optimizer.outcome.choices import Allowance, Alternative, Choice, FrontierOut, FrontierStep, NearOptimum
 from optimizer.outcome.design import Cost, Design, EngineOut, FormatsOut, LayoutOut, Pool
 from optimizer.outcome.hardware import CountOut, JointPoint, Lack, MinimumHardware, PartNumbers, Rented, RivalOut
+from optimizer.outcome.mechanisms import (
+    BatchOut,
+    Mechanism,
+    MechanismFigures,
+    MechanismOut,
+    MechanismsOut,
+    ResolvedOut,
+    SettingOut,
+    SpeculationOut,
+    Worth,
+)
 from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted, WallOut
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import (
@@ -37,6 +48,7 @@ __all__ = [
     "Allowance",
     "Alternative",
     "Assumed",
+    "BatchOut",
     "Change",
     "Choice",
     "Cost",
@@ -52,6 +64,10 @@ __all__ = [
     "Lack",
     "Latency",
     "LayoutOut",
+    "Mechanism",
+    "MechanismFigures",
+    "MechanismOut",
+    "MechanismsOut",
     "MinimumHardware",
     "NearOptimum",
     "Objective",
@@ -66,16 +82,19 @@ __all__ = [
     "Refused",
     "Relaxation",
     "Rented",
+    "ResolvedOut",
     "Result",
     "RivalOut",
     "Scope",
     "SearchOut",
+    "SettingOut",
     "SimulatedLimit",
     "SimulatedScenario",
     "SimulatedStatistic",
     "SimulatedTrace",
     "SimulationOut",
     "SpecValue",
+    "SpeculationOut",
     "Status",
     "Timing",
     "TraceOut",
@@ -83,4 +102,5 @@ __all__ = [
     "VerificationOut",
     "VerifiedBy",
     "WallOut",
+    "Worth",
 ]

@@ -10,6 +10,7 @@ from optimizer.outcome.asked import Assumed, PriceFileOut, Scope, TraceOut
 from optimizer.outcome.choices import Allowance, Alternative, FrontierOut, NearOptimum
 from optimizer.outcome.design import Cost, Design
 from optimizer.outcome.hardware import MinimumHardware
+from optimizer.outcome.mechanisms import MechanismsOut
 from optimizer.outcome.prediction import OfflineOut, Predicted, WallOut
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import SimulationOut, VerificationOut
@@ -84,7 +85,7 @@ class Outcome(Result):
     """The whole answer.
 
     conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
-    where there is a design. simulation: null unless it is asked for. verification: null where nothing was
+    where there is a design. simulation, mechanisms: null unless asked for. verification: null where nothing was
     simulated to confirm the design.
     """
 
@@ -113,6 +114,7 @@ class Outcome(Result):
     frontier: FrontierOut | None = None
     simulation: SimulationOut | None = None
     verification: VerificationOut | None = None
+    mechanisms: MechanismsOut | None = None
     allowances: tuple[Allowance, ...] = ()
     search: SearchOut
     catalog_hash: str

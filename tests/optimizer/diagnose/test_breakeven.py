@@ -6,7 +6,7 @@ import pytest
 
 from catalog.read import load
 from optimizer.additions import Additions
-from optimizer.diagnose.breakeven import _acceptance, verification, weight_only
+from optimizer.diagnose.breakeven import verification, weight_only
 from optimizer.diagnose.deployment import Stated, read_deployment
 from optimizer.diagnose.forecast import Forecast, forecast
 from optimizer.diagnose.launch import read_launch
@@ -17,16 +17,6 @@ def predicted(command: str, clients: float) -> Forecast:
     snapshot = load()
     on, load_of = read_machine("1xH100", snapshot), Stated(500, 500, clients)
     return forecast(read_deployment(read_launch(command), on, load_of, Additions(snapshot, Path()), "", None))
-
-
-@pytest.mark.parametrize("chance", [0.0, 0.3, 0.9, 1.0])
-def test_acceptance_keeps_what_is_needed(chance: float) -> None:
-    needed = sum(chance**power for power in range(6))
-    assert _acceptance(needed, 5) == pytest.approx(chance, abs=1e-9)
-
-
-def test_more_than_every_draft_cannot_be_kept() -> None:
-    assert _acceptance(6.01, 5) is None
 
 
 def test_verifying_costs_more_decode_steps_the_larger_the_batch_and_the_draft() -> None:

@@ -204,7 +204,7 @@ def test_22_speculation_must_keep_more_tokens_at_a_larger_batch(ask: Diagnose) -
     )
     says = found(alone, Cause.SPECULATIVE_DECODING).says
     assert "is not predicted" in says
-    assert "1.01 tokens per step must be kept" in says
+    assert "1.00 tokens per step must be kept" in says
     assert "switch it off and compare" in says
     assert "vLLM (0.2.6 to 0.7)" in found(alone, Cause.OLDER_ENGINE).says
     crowded = ask(
@@ -212,5 +212,5 @@ def test_22_speculation_must_keep_more_tokens_at_a_larger_batch(ask: Diagnose) -
         on="1xA100",
         load_of=Stated(100, 947, 256),
     )
-    assert "3.70 tokens per step must be kept" in found(crowded, Cause.SPECULATIVE_DECODING).says
+    assert "4.02 tokens per step must be kept" in found(crowded, Cause.SPECULATIVE_DECODING).says
     assert "figures are without speculative decoding" in crowded.warnings
