@@ -29,6 +29,7 @@ from optimizer.outcome.mechanisms import (
     SpeculationOut,
     Worth,
 )
+from optimizer.outcome.operation import FailureOut, Fleet, GrowthOut, GrowthStep, LossOut, PeriodOut, ProfileOut
 from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted, WallOut
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import (
@@ -56,14 +57,19 @@ __all__ = [
     "Design",
     "DispersionOut",
     "EngineOut",
+    "FailureOut",
+    "Fleet",
     "Floor",
     "FormatsOut",
     "FrontierOut",
     "FrontierStep",
+    "GrowthOut",
+    "GrowthStep",
     "JointPoint",
     "Lack",
     "Latency",
     "LayoutOut",
+    "LossOut",
     "Mechanism",
     "MechanismFigures",
     "MechanismOut",
@@ -76,9 +82,11 @@ __all__ = [
     "Outcome",
     "Padding",
     "PartNumbers",
+    "PeriodOut",
     "Pool",
     "Predicted",
     "PriceFileOut",
+    "ProfileOut",
     "Refused",
     "Relaxation",
     "Rented",

@@ -11,6 +11,7 @@ from optimizer.outcome.choices import Allowance, Alternative, FrontierOut, NearO
 from optimizer.outcome.design import Cost, Design
 from optimizer.outcome.hardware import MinimumHardware
 from optimizer.outcome.mechanisms import MechanismsOut
+from optimizer.outcome.operation import FailureOut, GrowthOut, ProfileOut
 from optimizer.outcome.prediction import OfflineOut, Predicted, WallOut
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import SimulationOut, VerificationOut
@@ -86,7 +87,8 @@ class Outcome(Result):
 
     conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
     where there is a design. simulation, mechanisms: null unless asked for. verification: null where nothing was
-    simulated to confirm the design.
+    simulated to confirm the design. profile and growth: null unless the specification has one. failure: null without
+    either, unless it asks for spare replicas.
     """
 
     # of its parts, only a change has another name in JSON
@@ -102,6 +104,9 @@ class Outcome(Result):
     design: Design | None
     predicted: Predicted | None
     offline: OfflineOut | None = None
+    profile: ProfileOut | None = None
+    growth: GrowthOut | None = None
+    failure: FailureOut | None = None
     binding_wall: str | None
     also_binding: tuple[str, ...] = ()
     walls: tuple[WallOut, ...]
