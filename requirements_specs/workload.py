@@ -95,6 +95,12 @@ class Workload(Frozen):
         return fsum(period.hours for period in self.profile)
 
     @property
+    def shares_of_peak(self) -> tuple[float, ...]:
+        """The rate of each period over the highest."""
+        highest = max((period.factor for period in self.profile), default=1.0)
+        return tuple(period.factor / highest for period in self.profile)
+
+    @property
     def grown(self) -> float:
         """The rate at the end of the growth over that of today."""
         return 1.0 if self.growth is None else self.growth.factor(self.growth.months)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optimizer.deliver.design_sections import counted
 from optimizer.deliver.figures import dollars, long_duration, percent
 from optimizer.deliver.page import GLUE, Section, packed
-from optimizer.outcome import FailureOut, GrowthOut, LossOut, Outcome, PeriodOut, ProfileOut
+from optimizer.outcome import FailureOut, GrowthOut, LossOut, Outcome, PeriodOut, ProfileOut, VerifiedBy
 
 # So many periods are printed one by one.
 _FEW_PERIODS = 6
@@ -16,11 +16,10 @@ def periods(outcome: Outcome, most_lines: int) -> Section:
     profile = outcome.profile
     if profile is None:
         return Section("Periods", ())
-    laws = "" if outcome.verification is None else " by the laws alone"
+    laws = "" if profile.verified_by is VerifiedBy.SIMULATION else " by the laws alone"
     month = "" if outcome.growth is None else f", in month {outcome.growth.months}"
-    return packed(
-        "Periods", [f"{_bill(profile)}{month}", f"{_replicas(profile.periods)}{laws}", _warm(profile)], most_lines
-    )
+    ahead = [] if profile.idle_is_paid else [_warm(profile)]
+    return packed("Periods", [f"{_bill(profile)}{month}", f"{_replicas(profile.periods)}{laws}", *ahead], most_lines)
 
 
 def _bill(profile: ProfileOut) -> str:
@@ -41,7 +40,7 @@ def _replicas(each: tuple[PeriodOut, ...]) -> str:
 
 def _warm(profile: ProfileOut) -> str:
     if profile.warm_pool_usd_per_month is None or profile.cold_start_s is None:
-        return "no warm pool priced: availability.cold_start is not stated"
+        return "cold starts not priced"
     return f"{dollars(profile.warm_pool_usd_per_month)} for starting {long_duration(profile.cold_start_s)} ahead"
 
 

@@ -12,7 +12,6 @@ from optimizer.outcome.answer import (
     SearchOut,
     Status,
     Timing,
-    VerifiedBy,
 )
 from optimizer.outcome.asked import Assumed, DispersionOut, PriceFileOut, Scope, TraceOut
 from optimizer.outcome.choices import Allowance, Alternative, Choice, FrontierOut, FrontierStep, NearOptimum
@@ -41,6 +40,7 @@ from optimizer.outcome.simulation import (
     SimulationOut,
     Verdict,
     VerificationOut,
+    VerifiedBy,
 )
 from optimizer.outcome.ways_out import Change, Floor, Relaxation, SpecValue
 

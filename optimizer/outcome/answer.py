@@ -14,7 +14,7 @@ from optimizer.outcome.mechanisms import MechanismsOut
 from optimizer.outcome.operation import FailureOut, GrowthOut, ProfileOut
 from optimizer.outcome.prediction import OfflineOut, Predicted, WallOut
 from optimizer.outcome.result import Result
-from optimizer.outcome.simulation import SimulationOut, VerificationOut
+from optimizer.outcome.simulation import SimulationOut, VerificationOut, VerifiedBy
 from optimizer.outcome.ways_out import Floor, Relaxation
 
 SCHEMA_VERSION = 1
@@ -41,13 +41,6 @@ class ObjectiveMetric(StrEnum):
     ACCELERATORS = "accelerators"
     E2E_MEAN_S = "e2e_mean_s"
     REQUESTS_PER_S = "requests_per_s"
-
-
-class VerifiedBy(StrEnum):
-    """What confirmed the design beside the laws of the evaluation."""
-
-    SIMULATION = "simulation"
-    NONE = "none"
 
 
 class Objective(Result):

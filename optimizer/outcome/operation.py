@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimizer.outcome.result import Result
+from optimizer.outcome.simulation import VerifiedBy
 
 
 class Fleet(Result):
@@ -34,8 +35,8 @@ class ProfileOut(Result):
 
     `flat_usd_per_month` is the design all the time. `warm_pool_usd_per_month` is that part of the autoscaled bill that
     is paid ahead of a rise; null where the cold start is not stated, and then the autoscaled bill lacks it.
-    `idle_is_paid`: owned machines cost the same idle, so the two bills are equal. Periods are by the laws alone, and no
-    replica gets a rate that simulation refused.
+    `idle_is_paid`: owned machines cost the same idle, so the two bills are equal. `verified_by`: what confirmed the
+    replicas of each period beside the laws, at its own rate.
     """
 
     cycle_hours: float
@@ -45,6 +46,7 @@ class ProfileOut(Result):
     autoscaled_usd_per_month: float
     warm_pool_usd_per_month: float | None
     idle_is_paid: bool
+    verified_by: VerifiedBy
 
 
 class GrowthStep(Fleet):

@@ -114,12 +114,11 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
 
 def _operation(spec: ServingSpec, found: Answer) -> tuple[ProfileOut | None, GrowthOut | None, FailureOut | None]:
     """The design over time, where the specification says anything about it."""
-    changes = spec.workload.profile or spec.workload.growth or spec.availability.spare_replicas
-    if spec.objective is not Sought.CHEAPEST or not changes:
+    if found.sizing is None:
         return None, None, None
     from optimizer.report import operation_part  # only who asks for it pays for it
 
-    design = operation_part.operated(found)
+    design = operation_part.operated(found, found.sizing)
     return operation_part.profile(spec, design), operation_part.growth(spec, design), operation_part.failure(design)
 
 

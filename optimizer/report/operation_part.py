@@ -13,9 +13,9 @@ from optimizer.answers import Answer
 from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.cycle import cycle_of
 from optimizer.arithmetic.money import HOURS_PER_MONTH, SECONDS_PER_HOUR, usd_per_hour, usd_per_month
-from optimizer.outcome import FailureOut, GrowthOut, GrowthStep, LossOut, PeriodOut, ProfileOut
+from optimizer.outcome import FailureOut, GrowthOut, GrowthStep, LossOut, PeriodOut, ProfileOut, VerifiedBy
 from optimizer.search.bounds import most_units, unit_prices
-from optimizer.search.sizing import Sizing, sizing_of
+from optimizer.search.sizing import Sizing
 from requirements_specs.serving import ServingSpec
 
 
@@ -56,22 +56,16 @@ class Operated:
         return 0.0 if self.idle_is_paid else usd_per_hour(self.usd_micro_per_hour) * unit_hours
 
 
-def operated(found: Answer) -> Operated:
-    """The design of an answer; none of its replicas gets a rate that simulation refused."""
-    problem, design, verification = found.problem, found.design, found.verification
-    accepted = verification is not None and verification.judgement is not None
-    refused = [
-        problem.demand.rate_per_s / (each.column.replicas - problem.demand.spare_replicas)
-        for each in (verification.refusals if verification is not None and accepted else ())
-        if (each.column.key, each.column.token_budget) == (design.key, design.token_budget)
-    ]
+def operated(found: Answer, sizing: Sizing) -> Operated:
+    """The design of an answer."""
+    design = found.design
     return Operated(
         found=found,
-        sizing=sizing_of(problem.physics, problem.question, problem.demand, design, np.array(refused)),
+        sizing=sizing,
         instances=design.instances // design.units,
         accelerators=design.accelerators // design.units,
         usd_micro_per_hour=design.usd_micro_per_hour // design.units,
-        idle_is_paid=problem.space.offers[design.offer].price_kind is PriceKind.OWNED,
+        idle_is_paid=found.problem.space.offers[design.offer].price_kind is PriceKind.OWNED,
     )
 
 
@@ -80,8 +74,8 @@ def profile(spec: ServingSpec, design: Operated) -> ProfileOut | None:
     workload, cold_start_s = spec.workload, spec.availability.cold_start_s
     if not workload.profile:
         return None
-    rates = _rates(spec, design)
-    units = design.sizing.units(rates)
+    rates, verified = _rates(spec, design), design.found.period_units
+    units = design.sizing.units(rates) if verified is None else np.array(verified)
     loads = design.sizing.load(rates, units * design.sizing.replicas_per_unit - design.sizing.spare_replicas)
     started = np.maximum(units - np.roll(units, 1), 0) * design.instances
     ends = np.cumsum([period.hours for period in workload.profile])
@@ -107,6 +101,7 @@ def profile(spec: ServingSpec, design: Operated) -> ProfileOut | None:
         autoscaled_usd_per_month=flat - saved,
         warm_pool_usd_per_month=None if cold_start_s is None else max(at_once - saved, 0.0),
         idle_is_paid=design.idle_is_paid,
+        verified_by=VerifiedBy.NONE if verified is None else VerifiedBy.SIMULATION,
     )
 
 
@@ -186,8 +181,7 @@ def _carried_per_s(design: Operated) -> float:
 
 def _rates(spec: ServingSpec, design: Operated) -> Floats:
     """The rate of each period, (P,) per second, at the end of the growth; the highest is the demand, to the bit."""
-    factors = np.array([period.factor for period in spec.workload.profile])
-    rates: Floats = design.found.problem.demand.rate_per_s * (factors / factors.max())
+    rates: Floats = design.found.problem.demand.rate_per_s * np.array(spec.workload.shares_of_peak)
     return rates
 
 

@@ -110,7 +110,8 @@ def test_units_follow_the_rate_and_the_bill_follows_the_units() -> None:
         tally[type(found).__name__] += 1
         if not isinstance(found, Answer):
             return
-        design = operated(found)
+        assert found.sizing is not None
+        design = operated(found, found.sizing)
         part = profile(case.spec, design)
         assert part is not None
         check_periods(found, part)
@@ -153,7 +154,8 @@ def test_a_failure_takes_whole_replicas(case: Case) -> None:
     found = answer(case.spec, case.snapshot)
     if not isinstance(found, Answer):
         return
-    part, design, problem = failure(operated(found)), found.design, found.problem
+    assert found.sizing is not None
+    part, design, problem = failure(operated(found, found.sizing)), found.design, found.problem
     layout = problem.space.layouts[design.key]
     assert part.one_accelerator.replicas == 1
     assert part.one_accelerator.accelerators == part.accelerators_per_replica == layout.tp * layout.pp
