@@ -13,34 +13,55 @@ from optimizer.additions import read_question
 from optimizer.answers import Answer
 from optimizer.solve import answer
 from optimizer.verification import Judge, verified_units
-from optimizer.verification.periods import fewest_accepted
+from optimizer.verification.periods import Carried, fewest_accepted
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "diurnal_chat.yaml"
-MOST = 9
+PIPELINES = 3
 
 
 @given(
     st.lists(st.floats(0.1, 9.0), min_size=1, max_size=8),
-    st.lists(st.floats(0.05, 1.0), min_size=MOST + 1, max_size=MOST + 1),
+    st.lists(st.floats(0.5, 1.0), min_size=PIPELINES, max_size=PIPELINES),
 )
-def test_fewest_units_are_found_that_are_accepted(rates: list[float], per_unit: list[float]) -> None:
-    # so many units carry what that many bear each, and no less than fewer do
-    carry = np.maximum.accumulate(np.arange(MOST + 1) * np.array(per_unit))
+def test_fewest_units_are_found_that_are_accepted(rates: list[float], bursty: list[float]) -> None:
+    # one unit is one pipeline; the more there are, the more each carries, up to as many as are simulated
+    carry = np.sort(bursty)
+    carry[-1] = 1.0
     asked: list[tuple[int, float]] = []
+
+    def each(units: int, rate: float) -> Carried:
+        return Carried(min(units, PIPELINES), rate / units)
+
+    def carries(units: int, rate: float) -> bool:
+        return bool(rate / units <= carry[min(units, PIPELINES) - 1])
 
     def accepts(units: int, rate: float) -> bool:
         asked.append((units, rate))
-        return bool(rate <= carry[units])
+        return carries(units, rate)
 
     by_laws = np.ceil(rates).astype(np.int64)
-    units = fewest_accepted(np.array(rates), by_laws, {MOST: 9.0}, accepts)
-    expected = [
-        next(count for count in range(least, MOST + 1) if count == MOST or rate <= carry[count])
-        for rate, least in zip(rates, by_laws.tolist(), strict=True)
-    ]
-    assert units.tolist() == expected
+    units = fewest_accepted(np.array(rates), by_laws, each(9, 9.0), each, accepts)
+    for rate, least, count in zip(rates, by_laws.tolist(), units.tolist(), strict=True):
+        assert carries(count, rate)
+        assert all(not carries(fewer, rate) for fewer in range(least, count))
     assert np.all(np.diff(units[np.argsort(rates)]) >= 0)
     assert len(set(asked)) == len(asked), "nothing is simulated twice"
+
+
+def test_fleets_that_simulate_alike_are_simulated_once() -> None:
+    asked: list[int] = []
+
+    def accepts(units: int, _: float) -> bool:
+        asked.append(units)
+        return True
+
+    def each(units: int, rate: float) -> Carried:
+        return Carried(min(units, PIPELINES), rate / units)
+
+    counts = np.arange(10, 40)
+    units = fewest_accepted((0.8 + 0.001 * counts) * counts, counts, each(50, 40.0), each, accepts)
+    assert units.tolist() == counts.tolist()
+    assert asked == [39]
 
 
 @pytest.fixture(scope="module")
