@@ -67,6 +67,9 @@ def read_profile(workload: Section, findings: Findings, objective: Objective) ->
             fix=_last_hours(total, Fraction(str(periods[-1].hours))),
         )
         return ()
+    findings.assume(
+        "billing", "by the second", "an instance costs nothing once it is given back; one that is reserved would"
+    )
     return tuple(periods)
 
 

@@ -47,7 +47,7 @@ def _traffic(spec: ServingSpec) -> str:
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
     if workload.profile:
-        text += f", {_profile(workload.profile)}"
+        text += f"; {_profile(workload.profile)}"
     if workload.growth is not None:
         monthly = format_quantity(workload.growth.monthly, Dimension.SHARE)
         text += f"; {monthly} more each month for {workload.growth.months} months"

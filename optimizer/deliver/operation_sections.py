@@ -26,6 +26,8 @@ def _bill(profile: ProfileOut) -> str:
     flat = f"{dollars(profile.flat_usd_per_month)}/month"
     if profile.idle_is_paid:
         return f"{flat} whatever runs: owned machines cost the same idle"
+    if profile.autoscaled_usd_per_month == profile.flat_usd_per_month:
+        return f"{flat}, autoscaled or not"
     saved = 1.0 - profile.autoscaled_usd_per_month / profile.flat_usd_per_month
     return f"autoscaled {dollars(profile.autoscaled_usd_per_month)}, {percent(saved)} less than {flat}"
 

@@ -31,7 +31,7 @@ class PeriodOut(Fleet):
 
 
 class ProfileOut(Result):
-    """The periods of a day or a week, and the bill of a fleet that follows them.
+    """The periods of a day or a week, in the last month if the rate grows, and the bill of a fleet that follows them.
 
     `flat_usd_per_month` is the design all the time. `warm_pool_usd_per_month` is that part of the autoscaled bill that
     is paid ahead of a rise; null where the cold start is not stated, and then the autoscaled bill lacks it.
@@ -65,7 +65,7 @@ class GrowthOut(Result):
     `runs_out_in_month`: the first month that the fleet of today does not carry; null where it carries them all.
     `design_lasts_months`: from today until the rate is more than the design carries, if it goes on growing. Dollars
     are of all `months`: of the design from the first day, of a fleet bought as it grows, and of one that follows the
-    periods, too (null without a profile).
+    periods, too (null without a profile). All by the laws alone.
     """
 
     monthly: float

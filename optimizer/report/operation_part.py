@@ -51,7 +51,7 @@ class Operated:
             usd_per_hour=usd_per_hour(count * self.usd_micro_per_hour),
         )
 
-    def usd(self, unit_hours: float) -> float:
+    def saved_usd(self, unit_hours: float) -> float:
         """Dollars that are saved where units do not run for so many hours in all."""
         return 0.0 if self.idle_is_paid else usd_per_hour(self.usd_micro_per_hour) * unit_hours
 
@@ -80,8 +80,8 @@ def profile(spec: ServingSpec, design: Operated) -> ProfileOut | None:
     started = np.maximum(units - np.roll(units, 1), 0) * design.instances
     ends = np.cumsum([period.hours for period in workload.profile])
     flat = usd_per_month(design.found.design.usd_micro_per_hour)
-    saved = design.usd(float(_idle_unit_hours(spec, units, cold_start_s or 0.0)))
-    at_once = design.usd(float(_idle_unit_hours(spec, units, 0.0)))
+    saved = design.saved_usd(float(_idle_unit_hours(spec, units, cold_start_s or 0.0)))
+    at_once = design.saved_usd(float(_idle_unit_hours(spec, units, 0.0)))
     return ProfileOut(
         cycle_hours=workload.cycle_hours,
         cold_start_s=cold_start_s,
@@ -117,12 +117,12 @@ def growth(spec: ServingSpec, design: Operated) -> GrowthOut | None:
     steps = [0, *(np.flatnonzero(np.diff(units)) + 1).tolist()]
     load = design.found.problem.demand.rate_per_s / _carried_per_s(design)
     flat = usd_per_month(design.found.design.usd_micro_per_hour) * growing.months
-    bought = flat - design.usd(float((units[-1] - units[1:]).sum()) * HOURS_PER_MONTH)
+    bought = flat - design.saved_usd(float((units[-1] - units[1:]).sum()) * HOURS_PER_MONTH)
     autoscaled: float | None = None
     if spec.workload.profile:
         by_period = design.sizing.units(shares[1:, None] * _rates(spec, design))
         idle = _idle_unit_hours(spec, by_period, spec.availability.cold_start_s or 0.0)
-        autoscaled = bought - design.usd(float(idle.sum()))
+        autoscaled = bought - design.saved_usd(float(idle.sum()))
     return GrowthOut(
         monthly=growing.monthly,
         months=growing.months,

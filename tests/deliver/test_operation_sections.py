@@ -103,6 +103,12 @@ def test_owned_machines_save_nothing(solved: Outcome, chat: ServingSpec) -> None
     assert "starting" not in text
 
 
+def test_a_bill_that_scaling_does_not_change_is_said_once(solved: Outcome, chat: ServingSpec) -> None:
+    even = PROFILE.model_copy(update={"autoscaled_usd_per_month": 29_200.0, "warm_pool_usd_per_month": 0.0})
+    text = section(render(with_parts(solved, profile=even), chat, "x").plain, "Periods")
+    assert "$29,200.00/month, autoscaled or not; replicas" in text
+
+
 def test_many_periods_are_a_range(solved: Outcome, chat: ServingSpec) -> None:
     hourly = PROFILE.model_copy(update={"periods": tuple(period(hour, 1.0, 1 + hour // 6) for hour in range(24))})
     assert "1 to 4 replicas in 24 periods" in section(

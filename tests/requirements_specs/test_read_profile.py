@@ -42,8 +42,10 @@ def test_a_profile_is_read(read: Read) -> None:
     assert workload.mean_request_rate_per_s == pytest.approx(10.0 * (8 * 0.5 + 16 * 1.25) / 24 * 1.21)
     assert workload.peak_request_rate_per_s == pytest.approx(10.0 * 1.25 * 1.21)
     told = "; ".join(restate(spec))
-    assert "10 req/s Poisson, times 0.5 (8 h), 1.25 (16 h); 10 % more each month for 2 months" in told
-    assert not {"workload.peak_factor", "availability.cold_start"} & {each.key for each in spec.assumed}
+    assert "10 req/s Poisson; times 0.5 (8 h), 1.25 (16 h); 10 % more each month for 2 months" in told
+    assumed = {each.key: each.value for each in spec.assumed}
+    assert not {"workload.peak_factor", "availability.cold_start"} & assumed.keys()
+    assert assumed["billing"] == "by the second"
 
 
 def test_without_a_profile_rates_are_as_stated(read: Read) -> None:
