@@ -17,6 +17,7 @@ from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
+    from optimizer.search.sizing import Sizing
     from optimizer.traffic.simulate import Estimate
     from optimizer.ways_out import WaysOut
 
@@ -101,7 +102,9 @@ class Answer:
     that is what was asked. allowed_usd_micro: cost with estimated parts and undated prices;
     None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
     these terms are point_column and allowed_column. All that stands beside the design is by the laws alone.
-    verification: None where nothing was simulated.
+    verification: None where nothing was simulated. sizing: how many units of the design's candidate other rates
+    need; None where the specification says nothing of other rates or of spare replicas. period_units: the units of
+    each period, accepted by simulation; None where they are by the laws alone.
     """
 
     problem: Problem
@@ -119,6 +122,8 @@ class Answer:
     allowed_column: Column | None = None
     frontier: Frontier | None = None
     verification: Verification | None = None
+    sizing: Sizing | None = None
+    period_units: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def demand_of(spec: ServingSpec) -> Demand:
     per_million = spec.budget.usd_per_million_output_tokens
     if per_million is not None:
         # the decimals that were stated, not their binary neighbours
-        factors = (per_million, spec.workload.request_rate_per_s, spec.workload.output_tokens.mean)
+        factors = (per_million, spec.workload.mean_request_rate_per_s, spec.workload.output_tokens.mean)
         hourly = int(prod(Decimal(str(factor)) for factor in factors) * SECONDS_PER_HOUR)
         most = hourly if most is None else min(most, hourly)
     return Demand(

@@ -38,10 +38,11 @@ from optimizer.search.proof import count_rows, refined_rows
 from optimizer.search.refine import Refinement, refine
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.requirement import Metric, Statistic
-from requirements_specs.serving import ServingSpec
+from requirements_specs.serving import Objective, ServingSpec
 
 if TYPE_CHECKING:
     from optimizer.search.frontier import Frontier
+    from optimizer.search.sizing import Sizing
     from optimizer.ways_out import WaysOut
 
 
@@ -129,6 +130,7 @@ def answer(
 
         return job_answer(spec, snapshot, problem, problem.job, found, more)
     design, by_cost = found.design, problem.aim is None
+    sizing = _sizing(spec, problem, design, verification)
     by_laws = design if verification is None else verification.analytic  # what stands beside it is by the laws, too
     problem = replace(problem, demand=_carried(problem, design))
     return Answer(
@@ -147,6 +149,8 @@ def answer(
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, by_laws.usd_micro_per_hour) if by_cost else None,
         frontier=frontier,
         verification=verification,
+        sizing=sizing,
+        period_units=_period_units(spec, problem, design, sizing, verification),
     )
 
 
@@ -181,12 +185,44 @@ def _binding(problem: Problem, column: Column) -> Binding:
 
 def _carrying(binding: Binding, demand: Demand, design: Column, verification: Verification | None) -> Binding:
     """The binding with a rate that simulation does not refute: fewer replicas of the candidate missed the demand."""
-    refused = [
+    refused = _refused_per_s(demand, design, verification)
+    return replace(binding, highest_rate_per_s=min([binding.highest_rate_per_s, *refused]))
+
+
+def _refused_per_s(demand: Demand, design: Column, verification: Verification | None) -> list[float]:
+    """Rates of one replica that simulation refused of the design's candidate."""
+    return [
         demand.rate_per_s / (each.column.replicas - demand.spare_replicas)
         for each in (() if verification is None else verification.refusals)
         if (each.column.key, each.column.token_budget) == (design.key, design.token_budget)
     ]
-    return replace(binding, highest_rate_per_s=min([binding.highest_rate_per_s, *refused]))
+
+
+def _sizing(spec: ServingSpec, problem: Problem, design: Column, verification: Verification | None) -> Sizing | None:
+    """How many units other rates need, where the specification says anything of them or of spare replicas."""
+    workload = spec.workload
+    asked = workload.profile or workload.growth or spec.availability.spare_replicas
+    if spec.objective is not Objective.CHEAPEST or not asked:
+        return None
+    from optimizer.search.sizing import sizing_of  # only who asks for it pays for it
+
+    accepted = verification is None or verification.judgement is not None
+    refused = _refused_per_s(problem.demand, design, verification) if accepted else []
+    return sizing_of(problem.physics, problem.question, problem.demand, design, np.array(refused))
+
+
+def _period_units(
+    spec: ServingSpec, problem: Problem, design: Column, sizing: Sizing | None, verification: Verification | None
+) -> tuple[int, ...] | None:
+    """Units of each period, simulated as the design was; None without a profile, or where nothing was accepted."""
+    accepted = verification is not None and verification.judgement is not None
+    if sizing is None or not spec.workload.profile or not accepted:
+        return None
+    from optimizer.verification import verified_units
+
+    rates = problem.demand.rate_per_s * np.array(spec.workload.shares_of_peak)
+    units: list[int] = verified_units(problem, spec.workload, design, rates, sizing.units(rates)).tolist()
+    return tuple(units)
 
 
 def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None) -> tuple[Alternative, ...]:

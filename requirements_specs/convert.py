@@ -66,13 +66,15 @@ def token_count(text: str) -> float:
     return length(f"{text} tokens" if re.fullmatch(r"[0-9]+", text) else text)
 
 
-def factor(at_least: float, at_most: float) -> Callable[[str], float]:
-    """Make a converter to a plain number without a unit, in a range."""
+def factor(at_least: float, at_most: float, noun: str = "factor") -> Callable[[str], float]:
+    """Make a converter to a plain number without a unit, in a range; `noun` names it in messages."""
 
     def convert(text: str) -> float:
         written = re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,17})?", text)
         if written is None or not at_least <= float(text) <= at_most:
-            raise ValueProblem("not a possible factor", read=text, allowed=f"a number from {at_least:g} to {at_most:g}")
+            raise ValueProblem(
+                f"not a possible {noun}", read=text, allowed=f"a number from {at_least:g} to {at_most:g}"
+            )
         return float(text)
 
     return convert

@@ -35,7 +35,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "output_tokens",
         "prefix_cache_hit",
         "peak_factor",
+        "profile",
+        "growth",
     ),
+    "workload.growth": ("monthly", "months"),
     "workload.offline": ("requests", "window"),
     "slo": (*(metric.value for metric in Metric), *PERCENTILES),
     "budget": tuple(metric.value for metric in BudgetMetric),
@@ -57,7 +60,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "inventory.spot": ("interruptions_per_hour", "restart"),
     "formats": ("weights", "activations", "kv"),
     "layout": ("tp", "pp", "ep", "dp_attention", "accelerators_per_replica"),
-    "availability": ("spare_replicas", "load_cap"),
+    "availability": ("spare_replicas", "load_cap", "cold_start"),
 }
 """Keys of each section, by the section's path; `""` is the top."""
 

@@ -17,6 +17,7 @@ from requirements_specs.read_choice import read_choice
 from requirements_specs.read_offline import read_spot, refuse_objective, refuse_traffic_keys
 from requirements_specs.read_owned import read_owned
 from requirements_specs.read_prices import read_discounts, read_prices
+from requirements_specs.read_profile import read_cold_start
 from requirements_specs.read_slo import read_slo
 from requirements_specs.read_workload import read_workload
 from requirements_specs.section import Findings, Section
@@ -108,7 +109,8 @@ def _read_serving(top: Section, findings: Findings, names: KnownNames, *, defaul
     formats = _read_formats(top.optional_section("formats"), findings, names)
     layout = _read_layout(top.optional_section("layout"))
     reserve = top.optional_section("availability")
-    availability = Availability() if job else _read_availability(reserve, findings)
+    scaled = traffic is not None and "profile" in traffic
+    availability = Availability() if job else _read_availability(reserve, findings, scaled=scaled)
     if objective.needs_cap and not job:
         refuse_uncapped(top, objective, budget, inventory)
     if findings.problems or model is None or workload is None:
@@ -214,7 +216,7 @@ def _read_layout(section: Section) -> Layout:
     )
 
 
-def _read_availability(section: Section, findings: Findings) -> Availability:
+def _read_availability(section: Section, findings: Findings, *, scaled: bool) -> Availability:
     spares = section.value("spare_replicas", convert.whole_number(0))
     if spares is None:
         spares = 0
@@ -223,4 +225,5 @@ def _read_availability(section: Section, findings: Findings) -> Availability:
     if cap is None:
         cap = 0.8
         findings.assume("availability.load_cap", "0.8", "a fifth of each replica's capacity is left for bursts")
-    return Availability(spare_replicas=spares, load_cap=cap)
+    cold_start_s = read_cold_start(section, findings, scaled=scaled)
+    return Availability(spare_replicas=spares, load_cap=cap, cold_start_s=cold_start_s)

@@ -15,6 +15,8 @@ _OFFLINE_FORM = "offline: {requests: 2 M, window: 8 h}"
 # Keys of traffic, by section -> why a job has none, and what works.
 _OF_TRAFFIC = {
     ("workload", "peak_factor"): ("a job has no peak: its requests all wait from the start", "workload.offline.window"),
+    ("workload", "profile"): ("a job has no periods: its requests all wait from the start", "workload.offline.window"),
+    ("workload", "growth"): ("a job does not grow: it is done once", "a specification for each job"),
     ("budget", "usd_per_month"): (
         "a job is paid once, not by the month",
         "budget.usd_per_million_output_tokens, or usd_per_hour while it runs",
@@ -23,6 +25,7 @@ _OF_TRAFFIC = {
         "a job waits for a lost replica; nothing is kept in spare",
         "inventory.spot, for interruptions",
     ),
+    ("availability", "cold_start"): ("the window begins once the weights are loaded", "a shorter window"),
     ("availability", "load_cap"): ("a job uses its replicas whole; bursts do not reach it", "a shorter window"),
 }
 

@@ -7,6 +7,7 @@ from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
 from requirements_specs.read_offline import read_offline
+from requirements_specs.read_profile import read_growth, read_profile
 from requirements_specs.read_trace import read_traced
 from requirements_specs.section import Findings, Section
 from requirements_specs.serving import Objective
@@ -41,7 +42,10 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
                 f"a cache without end would find {ceiling} of the prompt tokens of {trace.file}; state what yours finds"
             )
         findings.assume("workload.prefix_cache_hit", "0", why)
-    peak = 1.0 if "offline" in section else _read_peak(section, findings)
+    job = "offline" in section
+    peak = 1.0 if job else _read_peak(section, findings)
+    profile = () if job else read_profile(section, findings, objective)
+    growth = None if job else read_growth(section, objective)
     why = "no joint lengths are given"
     if trace is not None and trace.correlation is not None:
         why = f"their correlation in {trace.file}, {_signed(trace.correlation)}, is not used"
@@ -56,6 +60,8 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
         peak_factor=peak,
         offline=requests.offline,
         trace=trace,
+        profile=profile,
+        growth=growth,
     )
 
 
@@ -87,6 +93,7 @@ def _read_peak(section: Section, findings: Findings) -> float:
     peak = section.value("peak_factor", convert.factor(at_least=1.0, at_most=_HIGHEST_PEAK))
     if peak is None:
         peak = 1.0
-        findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
+        if "profile" not in section:
+            findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
     findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
     return peak

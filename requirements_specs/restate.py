@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from requirements_specs.lengths import LengthDistribution
+from requirements_specs.profile import Period
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
 from requirements_specs.serving import Budget, IntegerChoice, Inventory, Objective, ServingSpec
@@ -13,6 +14,8 @@ _BUDGET_DIMENSIONS = {
     BudgetMetric.USD_PER_MONTH: Dimension.MONEY_PER_MONTH,
     BudgetMetric.USD_PER_MILLION_OUTPUT_TOKENS: Dimension.MONEY_PER_MILLION_TOKENS,
 }
+
+_FEW_PERIODS = 4
 
 
 def restate(spec: ServingSpec) -> tuple[str, ...]:
@@ -43,6 +46,11 @@ def _traffic(spec: ServingSpec) -> str:
         text = f"most requests, at least {text}" if least else "most requests, Poisson"
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
+    if workload.profile:
+        text += f"; {_profile(workload.profile)}"
+    if workload.growth is not None:
+        monthly = format_quantity(workload.growth.monthly, Dimension.SHARE)
+        text += f"; {monthly} more each month for {workload.growth.months} months"
     if workload.trace is not None:
         text += f"; {_trace(workload.trace)}"
     if workload.prefix_cache_hit:
@@ -56,6 +64,15 @@ def _trace(trace: ArrivalTrace) -> str:
     indices = [f"{each.index:.3g} in {format_quantity(each.scale_s, Dimension.TIME)}" for each in trace.dispersions]
     dispersion = f"; dispersion {', '.join(indices)}" if indices else ""
     return f"busiest {window} of {trace.file} from {trace.window_start}{dispersion}"
+
+
+def _profile(periods: tuple[Period, ...]) -> str:
+    """The factors of each period, or their range where they are many."""
+    if len(periods) <= _FEW_PERIODS:
+        times = ", ".join(f"{period.factor:g} ({period.hours:g} h)" for period in periods)
+        return f"times {times}"
+    factors = [period.factor for period in periods]
+    return f"times {min(factors):g} to {max(factors):g} in {len(periods)} periods"
 
 
 def _lengths(spec: ServingSpec) -> str:

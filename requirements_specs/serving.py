@@ -140,10 +140,14 @@ class Layout(Frozen):
 
 
 class Availability(Frozen):
-    """Replicas kept in spare, and the largest share of a replica's capacity that may be used."""
+    """Replicas kept in spare, and the largest share of a replica's capacity that may be used.
+
+    `cold_start_s`: from renting an instance until its replicas serve; None: not stated.
+    """
 
     spare_replicas: int = Field(default=0, ge=0)
     load_cap: float = Field(default=0.8, gt=0, le=1)
+    cold_start_s: float | None = Field(default=None, gt=0)
 
 
 class Assumption(Frozen):

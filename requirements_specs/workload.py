@@ -1,11 +1,12 @@
 """What arrives: how many requests, how long they are, and how much of a prompt is already cached."""
 
-from math import isclose
+from math import fsum, isclose
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from requirements_specs.lengths import LengthDistribution
+from requirements_specs.profile import CYCLES_HOURS, Growth, Period
 from requirements_specs.requirement import Frozen
 
 LEAST_REQUEST_RATE_PER_S = 1e-6
@@ -56,9 +57,11 @@ class Workload(Frozen):
     """Independent requests: with Poisson arrivals, or with `offline` all there at the start.
 
     `request_rate_per_s` is the mean rate, the least one where the objective is most requests; with `offline` the one
-    that the window asks for: requests over seconds. The design is sized for `peak_factor` times it. `prefix_cache_hit`
-    is the share of prompt tokens whose keys and values are found in the prefix cache. Prompt and output lengths are
-    independent of each other. `trace` is where rate and lengths were read from, if from a trace.
+    that the window asks for: requests over seconds. The design is sized for `peak_factor` times it. With a `profile`
+    it is the rate of factor 1, and the design is sized for the highest factor; with `growth` it is the rate of today,
+    and the design is sized for the last month. `prefix_cache_hit` is the share of prompt tokens whose keys and values
+    are found in the prefix cache. Prompt and output lengths are independent of each other. `trace` is where rate and
+    lengths were read from, if from a trace.
     """
 
     request_rate_per_s: float = Field(gt=0)
@@ -68,6 +71,8 @@ class Workload(Frozen):
     peak_factor: float = Field(default=1.0, ge=1)
     offline: Offline | None = None
     trace: ArrivalTrace | None = None
+    profile: tuple[Period, ...] = ()
+    growth: Growth | None = None
 
     @model_validator(mode="after")
     def _rate_of_the_window(self) -> Self:
@@ -76,7 +81,40 @@ class Workload(Frozen):
             raise ValueError("the rate of an offline workload is its requests over its window")
         return self
 
+    @model_validator(mode="after")
+    def _hours_of_a_cycle(self) -> Self:
+        if self.profile and not any(isclose(self.cycle_hours, hours) for hours in CYCLES_HOURS):
+            raise ValueError("the hours of a profile are those of a day or of a week")
+        if self.profile and self.peak_factor != 1.0:
+            raise ValueError("the peak of a profile is its highest factor")
+        return self
+
+    @property
+    def cycle_hours(self) -> float:
+        """Hours after which the profile begins again."""
+        return fsum(period.hours for period in self.profile)
+
+    @property
+    def shares_of_peak(self) -> tuple[float, ...]:
+        """The rate of each period over the highest."""
+        highest = max((period.factor for period in self.profile), default=1.0)
+        return tuple(period.factor / highest for period in self.profile)
+
+    @property
+    def grown(self) -> float:
+        """The rate at the end of the growth over that of today."""
+        return 1.0 if self.growth is None else self.growth.factor(self.growth.months)
+
+    @property
+    def mean_request_rate_per_s(self) -> float:
+        """The rate over a whole profile, requests per second, at the end of the growth: what the design serves."""
+        mean = 1.0
+        if self.profile:
+            mean = fsum(period.hours * period.factor for period in self.profile) / self.cycle_hours
+        return self.request_rate_per_s * mean * self.grown
+
     @property
     def peak_request_rate_per_s(self) -> float:
         """The rate that the design must carry, requests per second."""
-        return self.request_rate_per_s * self.peak_factor
+        peak = max((period.factor for period in self.profile), default=self.peak_factor)
+        return self.request_rate_per_s * peak * self.grown

@@ -98,7 +98,9 @@ def caps_for(
 ) -> Mapping[str, float | int]:
     """Relaxed caps, by path, that just allow a cost and a number of accelerators."""
     per_hour = Decimal(usd_micro_per_hour) / MICRO_DOLLARS
-    tokens_per_s = Decimal(repr(spec.workload.request_rate_per_s)) * Decimal(repr(spec.workload.output_tokens.mean))
+    tokens_per_s = Decimal(repr(spec.workload.mean_request_rate_per_s)) * Decimal(
+        repr(spec.workload.output_tokens.mean)
+    )
     per_million = usd_micro_per_hour / (tokens_per_s * SECONDS_PER_HOUR)
     # the last one is no whole number of micro-dollars, so it is rounded to digits that a person can read
     least: Mapping[str, float | int] = {

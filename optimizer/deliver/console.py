@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from optimizer.deliver import (
     infeasible_sections,
     inverse_sections,
     job_sections,
+    operation_sections,
     proof_sections,
     wall_sections,
 )
@@ -42,6 +44,31 @@ _FEWEST_ASSUMED = 1
 _MOST_ASSUMED = 3
 _SUPERLATIVES = {Sought.FASTEST: "fastest", Sought.MOST_REQUESTS: "the most"}
 _WITHIN = " within "
+
+
+@dataclass(frozen=True)
+class _Most:
+    """Most lines of the sections that give way where a page is full."""
+
+    proof: int = 4
+    periods: int = 2
+    growth: int = 2
+    failure: int = 2
+    next_best: int = 2
+    allowances: int = 2
+
+
+# In this order.
+_SHORTER: tuple[Mapping[str, int], ...] = (
+    {"proof": 3},
+    {"proof": 2},
+    {"allowances": 1},
+    {"next_best": 1},
+    {"failure": 1},
+    {"growth": 1},
+    {"periods": 1},
+    {"proof": 1},
+)
 
 
 def report_console() -> Console:
@@ -88,30 +115,38 @@ def _found(
     if len(f"{figures} · {words}") > PAGE_WIDTH:
         words = words.partition(_WITHIN)[0]  # the caps stand in the question
     verdict = Text.assemble((figures, "bold"), " · ", (words, style))
-    proof = proof_sections.proof(outcome)
 
-    def sections(proof: Section) -> tuple[tuple[Section, ...], ...]:
+    def sections(most: _Most) -> tuple[tuple[Section, ...], ...]:
         return (
             (design_sections.design(pool), design_sections.cost(pool, cost, prediction)),
             (design_sections.predicted(prediction, spec, outcome.objective),),
+            (
+                operation_sections.periods(outcome, most.periods),
+                operation_sections.growth(outcome, most.growth),
+                operation_sections.failure(outcome, most.failure),
+            ),
             (
                 wall_sections.walls(outcome),
                 wall_sections.binds(outcome),
                 inverse_sections.just_enough(outcome.minimum_hardware),
             ),
             (
-                proof_sections.next_best(outcome),
-                proof,
-                proof_sections.allowances(outcome, "nothing cheaper"),
+                proof_sections.next_best(outcome, most.next_best),
+                proof_sections.proof(outcome, most.proof),
+                proof_sections.allowances(outcome, "nothing cheaper", most.allowances),
                 proof_sections.warnings(outcome),
                 _next(following),
             ),
         )
 
-    answer = sections(proof)
-    missing = sum(height(group) for group in answer) + 1 + _FEWEST_ASKED + _FEWEST_ASSUMED - PAGE_LINES
-    if missing > 0:
-        answer = sections(proof_sections.proof(outcome, height([proof]) - missing))
+    most = _Most()
+    answer = sections(most)
+    room = PAGE_LINES - 1 - _FEWEST_ASKED - _FEWEST_ASSUMED
+    for shorter in _SHORTER:
+        if sum(height(group) for group in answer) <= room:
+            break
+        most = replace(most, **shorter)
+        answer = sections(most)
     return page(verdict, (_question(outcome, spec, answer), *answer))
 
 

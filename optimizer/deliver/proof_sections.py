@@ -8,14 +8,14 @@ from optimizer.deliver.page import GLUE, Section, listed, packed
 from optimizer.outcome import Allowance, Alternative, Objective, ObjectiveMetric, Outcome, Scope, SearchOut
 
 _NEXT_BEST = 2
-PROOF_LINES = 4
+_PROOF_LINES = 4
 
 
-def next_best(outcome: Outcome) -> Section:
+def next_best(outcome: Outcome, most_lines: int) -> Section:
     """The next designs and what they lack."""
     if not outcome.alternatives:
         return packed("Next best", ["nothing else meets the requirements"], 1)
-    return listed("Next best", [_next_best(each) for each in outcome.alternatives[:_NEXT_BEST]], _NEXT_BEST)
+    return listed("Next best", [_next_best(each) for each in outcome.alternatives[:_NEXT_BEST]], most_lines)
 
 
 def _next_best(other: Alternative) -> str:
@@ -23,7 +23,7 @@ def _next_best(other: Alternative) -> str:
     return f"{dollars(other.usd_per_hour)}/h {other.accelerator} {formats}: {other.why_not}"
 
 
-def proof(outcome: Outcome, most_lines: int = PROOF_LINES) -> Section:
+def proof(outcome: Outcome, most_lines: int = _PROOF_LINES) -> Section:
     """Objective against bound, what became of every candidate, what simulation said, and what was searched."""
     claim = _claim(outcome.objective, outcome.search)
     if claim is None:
@@ -91,10 +91,10 @@ def _scope(scope: Scope) -> str:
     )
 
 
-def allowances(outcome: Outcome, none: str) -> Section:
+def allowances(outcome: Outcome, none: str, most_lines: int = 2) -> Section:
     """Costs under other terms; `none` says what a missing cost means."""
     laws = "" if outcome.verification is None else "by the laws alone, "
-    return packed("Otherwise", [f"{laws}{_allowance(each, outcome, none)}" for each in outcome.allowances], 2)
+    return packed("Otherwise", [f"{laws}{_allowance(each, outcome, none)}" for each in outcome.allowances], most_lines)
 
 
 def _allowance(allowance: Allowance, outcome: Outcome, none: str) -> str:

@@ -12,7 +12,6 @@ from optimizer.outcome.answer import (
     SearchOut,
     Status,
     Timing,
-    VerifiedBy,
 )
 from optimizer.outcome.asked import Assumed, DispersionOut, PriceFileOut, Scope, TraceOut
 from optimizer.outcome.choices import Allowance, Alternative, Choice, FrontierOut, FrontierStep, NearOptimum
@@ -29,6 +28,7 @@ from optimizer.outcome.mechanisms import (
     SpeculationOut,
     Worth,
 )
+from optimizer.outcome.operation import FailureOut, Fleet, GrowthOut, GrowthStep, LossOut, PeriodOut, ProfileOut
 from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted, WallOut
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import (
@@ -40,6 +40,7 @@ from optimizer.outcome.simulation import (
     SimulationOut,
     Verdict,
     VerificationOut,
+    VerifiedBy,
 )
 from optimizer.outcome.ways_out import Change, Floor, Relaxation, SpecValue
 
@@ -56,14 +57,19 @@ __all__ = [
     "Design",
     "DispersionOut",
     "EngineOut",
+    "FailureOut",
+    "Fleet",
     "Floor",
     "FormatsOut",
     "FrontierOut",
     "FrontierStep",
+    "GrowthOut",
+    "GrowthStep",
     "JointPoint",
     "Lack",
     "Latency",
     "LayoutOut",
+    "LossOut",
     "Mechanism",
     "MechanismFigures",
     "MechanismOut",
@@ -76,9 +82,11 @@ __all__ = [
     "Outcome",
     "Padding",
     "PartNumbers",
+    "PeriodOut",
     "Pool",
     "Predicted",
     "PriceFileOut",
+    "ProfileOut",
     "Refused",
     "Relaxation",
     "Rented",

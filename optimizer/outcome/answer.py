@@ -11,9 +11,10 @@ from optimizer.outcome.choices import Allowance, Alternative, FrontierOut, NearO
 from optimizer.outcome.design import Cost, Design
 from optimizer.outcome.hardware import MinimumHardware
 from optimizer.outcome.mechanisms import MechanismsOut
+from optimizer.outcome.operation import FailureOut, GrowthOut, ProfileOut
 from optimizer.outcome.prediction import OfflineOut, Predicted, WallOut
 from optimizer.outcome.result import Result
-from optimizer.outcome.simulation import SimulationOut, VerificationOut
+from optimizer.outcome.simulation import SimulationOut, VerificationOut, VerifiedBy
 from optimizer.outcome.ways_out import Floor, Relaxation
 
 SCHEMA_VERSION = 1
@@ -40,13 +41,6 @@ class ObjectiveMetric(StrEnum):
     ACCELERATORS = "accelerators"
     E2E_MEAN_S = "e2e_mean_s"
     REQUESTS_PER_S = "requests_per_s"
-
-
-class VerifiedBy(StrEnum):
-    """What confirmed the design beside the laws of the evaluation."""
-
-    SIMULATION = "simulation"
-    NONE = "none"
 
 
 class Objective(Result):
@@ -86,7 +80,8 @@ class Outcome(Result):
 
     conflicts: every minimal set of requirements that cannot be met together, and relaxations: cheapest first; both null
     where there is a design. simulation, mechanisms: null unless asked for. verification: null where nothing was
-    simulated to confirm the design.
+    simulated to confirm the design. profile and growth: null unless the specification has one. failure: null without
+    either, unless it asks for spare replicas.
     """
 
     # of its parts, only a change has another name in JSON
@@ -102,6 +97,9 @@ class Outcome(Result):
     design: Design | None
     predicted: Predicted | None
     offline: OfflineOut | None = None
+    profile: ProfileOut | None = None
+    growth: GrowthOut | None = None
+    failure: FailureOut | None = None
     binding_wall: str | None
     also_binding: tuple[str, ...] = ()
     walls: tuple[WallOut, ...]

@@ -8,6 +8,13 @@ from optimizer.outcome.design import EngineOut, FormatsOut, LayoutOut
 from optimizer.outcome.result import Result
 
 
+class VerifiedBy(StrEnum):
+    """What confirmed a design beside the laws of the evaluation."""
+
+    SIMULATION = "simulation"
+    NONE = "none"
+
+
 class Verdict(StrEnum):
     """What a simulation says of a limit: the whole 95 % interval within it, across it, or beyond it."""
 

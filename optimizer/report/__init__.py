@@ -20,9 +20,12 @@ from optimizer.outcome import (
     Assumed,
     Cost,
     Design,
+    FailureOut,
+    GrowthOut,
     Objective,
     Outcome,
     PriceFileOut,
+    ProfileOut,
     Scope,
     SearchOut,
     Status,
@@ -55,11 +58,12 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
     spec = as_served(spec, found)
     candidates, state = state_at(found, found.problem.question.deviations)
     shares = step_shares(found.problem.physics, design, state)
-    served = spec.workload.request_rate_per_s
+    served = spec.workload.mean_request_rate_per_s
     working = design.replicas - spec.availability.spare_replicas
     capacity = found.binding.highest_rate_per_s * working
     proved = found.solution.proved
     cost = usd_per_hour(design.usd_micro_per_hour)
+    periods, growth, failure = _operation(spec, found)
     return Outcome(
         status=_status(found),
         proved=proved,
@@ -83,6 +87,9 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         ),
         design=Design(pools=(pool(space, design),)),
         predicted=predicted(spec, found, capacity),
+        profile=periods,
+        growth=growth,
+        failure=failure,
         binding_wall=found.binding.wall,
         also_binding=tuple(found.binding.also),
         walls=wall_utilizations(spec, found, snapshot, candidates, state, shares),
@@ -103,6 +110,16 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
     )
+
+
+def _operation(spec: ServingSpec, found: Answer) -> tuple[ProfileOut | None, GrowthOut | None, FailureOut | None]:
+    """The design over time, where the specification says anything about it."""
+    if found.sizing is None:
+        return None, None, None
+    from optimizer.report import operation_part  # only who asks for it pays for it
+
+    design = operation_part.operated(found, found.sizing)
+    return operation_part.profile(spec, design), operation_part.growth(spec, design), operation_part.failure(design)
 
 
 def _status(found: Answer) -> Status:

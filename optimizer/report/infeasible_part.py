@@ -132,7 +132,7 @@ def _caps(spec: ServingSpec, uncapped: Column) -> tuple[_Cap, ...]:
     output = spec.workload.output_tokens.mean
     hourly = uncapped.usd_micro_per_hour
     if job is None or uncapped.job is None:
-        per_million = usd_per_million_tokens(hourly, spec.workload.request_rate_per_s * output)
+        per_million = usd_per_million_tokens(hourly, spec.workload.mean_request_rate_per_s * output)
     else:
         per_million = usd_per_million_tokens_of_job(uncapped.job.usd_micro, job.requests * output)
     most = spec.inventory.max_accelerators

@@ -61,7 +61,7 @@ def predicted(spec: ServingSpec, found: Answer, capacity_per_s: float) -> Predic
         tpot_s=latency(Metric.TPOT),
         e2e_s=latency(Metric.E2E),
         at_risk_s={limit.id: float(risky.statistic(limit.metric, limit.statistic)[0]) for limit in spec.slo},
-        output_tokens_per_s=spec.workload.request_rate_per_s * spec.workload.output_tokens.mean,
+        output_tokens_per_s=spec.workload.mean_request_rate_per_s * spec.workload.output_tokens.mean,
         utilization=min(found.problem.demand.rate_per_s / capacity_per_s, 1.0),
         memory_bytes_per_accelerator=used,
         highest_rate_per_s=capacity_per_s,

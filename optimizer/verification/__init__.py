@@ -2,6 +2,17 @@
 
 from optimizer.verification.fleet import at_lengths, design_fleet, trace_fleet
 from optimizer.verification.judge import Judge
+from optimizer.verification.periods import verified_units
 from optimizer.verification.rounds import MOST_REFUSALS, Verified, verified, with_units
 
-__all__ = ["MOST_REFUSALS", "Judge", "Verified", "at_lengths", "design_fleet", "trace_fleet", "verified", "with_units"]
+__all__ = [
+    "MOST_REFUSALS",
+    "Judge",
+    "Verified",
+    "at_lengths",
+    "design_fleet",
+    "trace_fleet",
+    "verified",
+    "verified_units",
+    "with_units",
+]

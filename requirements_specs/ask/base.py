@@ -33,7 +33,7 @@ def merged(base: Tree, over: Mapping[str, Value], path: str = "") -> Tree:
     """
     result = dict(base)
     if path == "workload" and _ARRIVALS & over.keys():
-        gone = _ARRIVALS | {"peak_factor"} if "offline" in over else _ARRIVALS
+        gone = _ARRIVALS | {"peak_factor", "profile", "growth"} if "offline" in over else _ARRIVALS
         result = {key: value for key, value in result.items() if key not in gone}
     workload = over.get("workload")
     if isinstance(workload, dict) and "offline" in workload:

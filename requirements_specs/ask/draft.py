@@ -88,7 +88,8 @@ def _traffic_over(result: Draft, base: Base) -> None:
     before, said = base.tree.get("workload"), result.tree.get("workload")
     if not (isinstance(before, dict) and isinstance(said, dict)):
         return
-    for key, section in (("slo", base.tree), ("peak_factor", before)):
+    of_traffic = [(key, before) for key in ("peak_factor", "profile", "growth")]
+    for key, section in (("slo", base.tree), *of_traffic):
         if "offline" in said and key in section:
             result.unused.append(f"{key} of the base: a job waits, and only its end counts")
     for key in ("request_rate", "offline", "prompt_tokens", "output_tokens"):

@@ -119,6 +119,12 @@ def _trace() -> Schema:
     return {"anyOf": [_TEXT, {**_object({"file": _TEXT, "window": _of(Dimension.TIME)}), "required": ["file"]}]}
 
 
+def _profile() -> Schema:
+    """Return the schema of the periods of a day or a week."""
+    period = {**_object({"hours": _number(0.01, 168), "factor": _number(0.001, 1000)}), "required": ["hours", "factor"]}
+    return {"type": "array", "items": period, "minItems": 1}
+
+
 def _histogram_row() -> Schema:
     tokens: Schema = {"anyOf": [_of(Dimension.TOKENS), _whole(1)]}
     return {**_object({"tokens": tokens, "share": _of(Dimension.SHARE)}), "required": ["tokens", "share"]}
@@ -142,6 +148,14 @@ FORMS: Mapping[str, Form] = {
     "workload.output_tokens": Form(reference("length"), f"answer lengths: 200 tokens, {_MORE_LENGTHS}"),
     "workload.prefix_cache_hit": Form(_of(Dimension.SHARE), "share of prompt tokens that a prefix cache holds"),
     "workload.peak_factor": Form(_number(1, 1000), "the highest rate over the mean"),
+    "workload.profile": Form(
+        _profile(), "periods of a day (24 h in all) or a week (168 h): hours at a factor on the rate"
+    ),
+    "workload.growth.monthly": Form(
+        {"type": "string", "pattern": quantity_pattern(Dimension.SHARE)},
+        "by how much the rate grows every month, as 4 %",
+    ),
+    "workload.growth.months": Form(_whole(1), "for how many months it grows; the design is sized for the end"),
     **{f"slo.{metric}": Form(reference("latency"), f"limits on {metric}, by mean or percentile") for metric in Metric},
     **{f"slo.{name}": Form(_of(Dimension.TIME), f"the limit on ttft at {name}") for name in PERCENTILES},
     "budget.usd_per_hour": Form(_of(Dimension.MONEY_PER_HOUR), "the most that the design may cost, as $60/h"),
@@ -176,12 +190,14 @@ FORMS: Mapping[str, Form] = {
     "layout.accelerators_per_replica": Form(reference("choice"), "accelerators of one replica"),
     "availability.spare_replicas": Form(_whole(0), "replicas kept in spare"),
     "availability.load_cap": Form(_of(Dimension.SHARE), "the largest share of a replica's capacity that is used"),
+    "availability.cold_start": Form(_of(Dimension.TIME), "from renting an instance until its replicas serve"),
 }
 """Path of a key -> how its value is written."""
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "": ("kind", "model", "workload"),
     "workload.offline": ("requests", "window"),
+    "workload.growth": ("monthly", "months"),
     "inventory.spot": ("interruptions_per_hour", "restart"),
 }
 """Keys without which no spec is read, by section."""

@@ -283,6 +283,16 @@ def test_a_rate_takes_the_place_of_a_job_and_a_job_that_of_a_rate(
         "slo of the base: a job waits, and only its end counts",
         "peak_factor of the base: a job waits, and only its end counts",
     ]
+    busy = "  profile: [{hours: 12, factor: 1}, {hours: 12, factor: 2}]\n  growth: {monthly: 4 %, months: 6}\nslo:"
+    daily = BASE.replace("slo:", busy)
+    changing = base_of(daily, "base.yaml", spec_from_text(daily, "base.yaml", words.names))
+    assert spec("2M requests in 4 hours", base=changing).workload.profile == ()
+    assert drafted("2M requests in 4 hours", base=changing).unused[1:] == [
+        "profile of the base: a job waits, and only its end counts",
+        "growth of the base: a job waits, and only its end counts",
+    ]
+    quieter = spec("2 req/s", base=changing).workload
+    assert (quieter.request_rate_per_s, quieter.profile) == (2.0, changing.spec.workload.profile)
 
 
 def test_traffic_over_a_trace_is_refused(words: Vocabulary, tmp_path: Path, drafted: Drafted) -> None:
