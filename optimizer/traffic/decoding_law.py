@@ -18,7 +18,6 @@ Rates are per pipeline, times seconds; R candidates, O output bins, J prompt bin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint, TrafficTables
 from optimizer.traffic.gamma_tail import ShiftedGamma, shifted_gamma
+from optimizer.traffic.percentile import percentile
 from optimizer.traffic.step_tables import prefill_chunks
 from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import Statistic
@@ -40,8 +40,9 @@ _SELF_EXCITATION = 1.0
 # Nearer to the highest rate the stay of a sequence, ∝ 1/(1 − pull), would be without end.
 _LARGEST_PULL = 0.97
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
-_PERCENTILE_BISECTIONS = 36
 _TINY = 1e-30
+# Of sums of shares.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class DecodingLaw:
             per_step = (self.seconds.mean * self.prompt_share).sum(axis=2) / self._counted
             found: Floats = (per_step * self._several).sum(axis=1)
         else:
-            found = self._percentile(self.tpot_exceedance, probability, self.full_step_s)
+            found = percentile(self.tpot_exceedance, probability, self.decode_s, self.full_step_s)
         if statistic is not Statistic.P50:
             found = np.maximum(found, self.step_s)
         return np.where(self._has_gaps, found, self.step_s)
@@ -97,7 +98,11 @@ class DecodingLaw:
         if probability is None:
             mean: Floats = ((self.seconds.mean * self.prompt_share).sum(axis=2) * self.output_share).sum(axis=1)
             return mean
-        return self._percentile(self.duration_exceedance, probability, self.full_step_s * self.steps.max(axis=1))
+        # No step is shorter than one that only decodes, so that percentile of the steps times it is a lower bound.
+        reached = np.cumsum(self.output_share) >= probability - _ROUNDING
+        fewest = self.steps[:, int(np.argmax(reached))]
+        most_s = self.full_step_s * self.steps.max(axis=1)
+        return percentile(self.duration_exceedance, probability, self.decode_s * fewest, most_s)
 
     def tpot_exceedance(self, limit_s: Floats) -> Floats:
         """P(TPOT > limit), (R,), of limits (R,), over the requests with more than one token."""
@@ -109,16 +114,6 @@ class DecodingLaw:
         beyond = self._beyond(np.broadcast_to(limit_s[:, None], self.seconds.mean.shape[:2]))
         exceedance: Floats = (beyond * self.output_share).sum(axis=1)
         return exceedance
-
-    def _percentile(self, exceedance: Callable[[Floats], Floats], probability: float, most_s: Floats) -> Floats:
-        """Smallest time that at most 1 − probability of the requests exceed, (R,), of those up to `most_s`."""
-        lower, upper = np.zeros(len(most_s)), most_s
-        for _ in range(_PERCENTILE_BISECTIONS):
-            middle = (lower + upper) / 2.0
-            met = exceedance(middle) <= 1.0 - probability
-            upper = np.where(met, middle, upper)
-            lower = np.where(met, lower, middle)
-        return upper
 
     @property
     def _several(self) -> Floats:

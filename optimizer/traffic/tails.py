@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint
+from optimizer.traffic.percentile import percentile
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
@@ -41,7 +42,6 @@ GENERATIONS = 4
 SUPPORT_DEVIATIONS = 10.0
 CROWDED_DEVIATIONS = float(np.sqrt(3.0))
 USUAL_SHARE, CROWDED_SHARE = 5.0 / 6.0, 1.0 / 6.0
-_PERCENTILE_BISECTIONS = 44
 # A support that no latency notices, for a law without waiting.
 _NO_WAIT_S = 1e-15
 
@@ -72,15 +72,9 @@ class FirstTokenLaw:
         return exceedance
 
     def percentile(self, probability: float) -> Floats:
-        """Smallest time, to the last bits, that at most 1 − probability of the requests exceed; (R,) seconds."""
-        lower = self.own_s.min(axis=1)
-        upper: Floats = self.own_s.max(axis=1) + self.support_s
-        for _ in range(_PERCENTILE_BISECTIONS):
-            middle = (lower + upper) / 2.0
-            met = self.exceedance(middle) <= 1.0 - probability
-            upper = np.where(met, middle, upper)
-            lower = np.where(met, lower, middle)
-        return upper
+        """Smallest time that at most 1 − probability of the requests exceed; (R,) seconds."""
+        least_s, most_s = self.own_s.min(axis=1), self.own_s.max(axis=1) + self.support_s
+        return percentile(self.exceedance, probability, least_s, most_s)
 
 
 def own_time(hold_s: Floats, added_s: Floats, host_s: Floats, own_prefill_factor: Floats) -> Floats:
@@ -128,7 +122,7 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
     transform = _wait_transform(1j * frequency, point, base, weights, mean_step, share)
     return FirstTokenLaw(
         support_s=support,
-        beyond=_tail(transform.real),
+        beyond=_tail(np.ascontiguousarray(transform.real)),
         own_s=own_s,
         prompt_share=share,
         mean_s=mean_wait + (own_s * share).sum(axis=1),
@@ -168,7 +162,7 @@ def _sine_waves(frequencies: int, parts: int) -> Floats:
 
 def _tail(coefficients: Floats) -> Floats:
     """P(W > x) at the parts of the support, (R, PARTS + 1), from Re E e^{iuW} at the frequencies, (R, F − 1)."""
-    below = np.linspace(0.0, 1.0, PARTS + 1) + (coefficients[:, None, :] * _sine_waves(FREQUENCIES, PARTS)).sum(axis=2)
+    below = np.linspace(0.0, 1.0, PARTS + 1) + np.einsum("rf,pf->rp", coefficients, _sine_waves(FREQUENCIES, PARTS))
     clipped = np.clip(1.0 - below, 0.0, 1.0)
     clipped[:, 0], clipped[:, -1] = 1.0, 0.0
     tail: Floats = np.minimum.accumulate(clipped, axis=1)

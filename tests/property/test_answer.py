@@ -3,12 +3,13 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from optimizer.answers import Answer, NoAnswer
 from optimizer.evaluate import meets, tabulate
 from optimizer.solve import answer
 from tests.property.brute_force import affordable
+from tests.property.portions import examples, in_four
 from tests.property.small_spaces import Case, critical_cases
 
 
@@ -42,9 +43,11 @@ def check_ledger(found: Answer | NoAnswer) -> None:
     assert ledger.optimal == isinstance(found, Answer)
 
 
-def test_every_design_is_feasible_proved_accounted_for_and_repeated() -> None:
+@in_four
+def test_every_design_is_feasible_proved_accounted_for_and_repeated(portion: int) -> None:
     tally: Counter[str] = Counter()
 
+    @examples(portion, settings.default.max_examples // 4)
     @given(critical_cases())
     def hold(case: Case) -> None:
         found, again = answer(case.spec, case.snapshot), answer(case.spec, case.snapshot)

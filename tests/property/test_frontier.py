@@ -11,6 +11,7 @@ from optimizer.errors import QuestionError
 from optimizer.question import Nothing, pose
 from optimizer.search.frontier import LIMIT_DIGITS, MOST_POINTS, Staircase
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
+from tests.property.portions import examples, in_two
 from tests.property.small_spaces import Case, wide_cases
 from tests.property.solved import NOTHING, changed, cost_of
 
@@ -61,10 +62,11 @@ def check_frontier(case: Case, metric: Metric, statistic: Statistic, tally: Coun
         assert len(found.points) == MOST_POINTS
 
 
-def test_the_frontier_is_the_staircase_of_single_solves() -> None:
+@in_two
+def test_the_frontier_is_the_staircase_of_single_solves(portion: int) -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=settings.default.max_examples // 16)
+    @examples(portion, settings.default.max_examples // 32)
     @given(wide_cases(), st.sampled_from(tuple(Metric)), st.sampled_from(tuple(Statistic)))
     def hold(case: Case, metric: Metric, statistic: Statistic) -> None:
         check_frontier(case, metric, statistic, tally)

@@ -3,21 +3,24 @@
 from collections import Counter
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from requirements_specs.requirement import LatencyLimit
 from requirements_specs.serving import Budget
 from tests.property.brute_force import cost_in
+from tests.property.portions import examples, in_two
 from tests.property.small_spaces import PROVIDERS, REGIONS, Case, cases, critical_cases, offers
 from tests.property.solved import NOTHING, changed, cost_of, found_in, priced, with_more_offers
 
 FACTORS = st.sampled_from((1.001, 1.1, 2.0))
 
 
-def _run(check: Callable[[Case, st.DataObject], bool], applied: Counter[str]) -> None:
-    """Put a check to the examples of the profile; it says whether the case had anything to loosen."""
+def _run(check: Callable[[Case, st.DataObject], bool], portion: int) -> None:
+    """Put a check to a portion of the examples of the profile; it says whether the case had anything to loosen."""
+    applied: Counter[str] = Counter()
 
+    @examples(portion, settings.default.max_examples // 2)
     @given(critical_cases(), st.data())
     def hold(case: Case, data: st.DataObject) -> None:
         applied["yes" if check(case, data) else "no"] += 1
@@ -26,7 +29,8 @@ def _run(check: Callable[[Case, st.DataObject], bool], applied: Counter[str]) ->
     assert applied["yes"] >= 0.3 * applied.total(), applied
 
 
-def test_a_looser_latency_limit_never_costs_more() -> None:
+@in_two
+def test_a_looser_latency_limit_never_costs_more(portion: int) -> None:
     def check(case: Case, data: st.DataObject) -> bool:
         limits = case.spec.slo
         if not limits:
@@ -40,10 +44,11 @@ def test_a_looser_latency_limit_never_costs_more() -> None:
         assert cost_of(loosened) <= cost_of(case)
         return True
 
-    _run(check, Counter())
+    _run(check, portion)
 
 
-def test_a_larger_budget_or_accelerator_cap_never_costs_more() -> None:
+@in_two
+def test_a_larger_budget_or_accelerator_cap_never_costs_more(portion: int) -> None:
     def check(case: Case, data: st.DataObject) -> bool:
         capped = changed(
             case,
@@ -65,10 +70,11 @@ def test_a_larger_budget_or_accelerator_cap_never_costs_more() -> None:
         assert cost_of(data.draw(st.sampled_from(wider))) <= cost
         return True
 
-    _run(check, Counter())
+    _run(check, portion)
 
 
-def test_a_larger_inventory_never_costs_more() -> None:
+@in_two
+def test_a_larger_inventory_never_costs_more(portion: int) -> None:
     def check(case: Case, data: st.DataObject) -> bool:
         narrow = changed(
             case,
@@ -89,10 +95,11 @@ def test_a_larger_inventory_never_costs_more() -> None:
         assert cost_of(with_more_offers(case, data.draw(offers(most=3)))) <= whole
         return whole < NOTHING
 
-    _run(check, Counter())
+    _run(check, portion)
 
 
-def test_less_to_carry_never_costs_more() -> None:
+@in_two
+def test_less_to_carry_never_costs_more(portion: int) -> None:
     def check(case: Case, data: st.DataObject) -> bool:
         # at a lower rate the same dollars are more per million tokens, so that budget is another requirement
         budget = case.spec.budget.model_copy(update={"usd_per_million_output_tokens": None})
@@ -110,10 +117,11 @@ def test_less_to_carry_never_costs_more() -> None:
         assert cost_of(data.draw(st.sampled_from(less[1:]))) <= cost
         return cost < NOTHING
 
-    _run(check, Counter())
+    _run(check, portion)
 
 
-def test_without_the_chosen_offer_nothing_is_cheaper() -> None:
+@in_two
+def test_without_the_chosen_offer_nothing_is_cheaper(portion: int) -> None:
     def check(case: Case, _data: st.DataObject) -> bool:
         found = found_in(case)
         if found is None:
@@ -122,7 +130,7 @@ def test_without_the_chosen_offer_nothing_is_cheaper() -> None:
         assert cost_of(changed(case, "inventory", exclude_offers=(offer,))) >= cost_in(key)
         return True
 
-    _run(check, Counter())
+    _run(check, portion)
 
 
 def test_prices_times_an_integer_are_the_cost_times_it() -> None:

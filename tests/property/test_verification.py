@@ -18,6 +18,7 @@ from optimizer.search.refine import Refinement, refine
 from optimizer.solve import search
 from optimizer.topology.layouts import TOKEN_BUDGETS
 from optimizer.verification import MOST_REFUSALS, Verified, verified, with_units
+from tests.property.portions import examples, in_two
 from tests.property.small_spaces import Case, critical_cases
 
 Least = Callable[[int, int], int]
@@ -121,9 +122,11 @@ def check(case: Case, tally: Counter[str], *, harsh: bool) -> None:
     tally["dearer"] += best.usd_micro_per_hour > verification.analytic.usd_micro_per_hour
 
 
-def test_the_rounds_find_the_cheapest_that_laws_and_stub_accept() -> None:
+@in_two
+def test_the_rounds_find_the_cheapest_that_laws_and_stub_accept(portion: int) -> None:
     tally: Counter[str] = Counter()
 
+    @examples(portion, settings.default.max_examples // 2)
     @given(critical_cases(), st.booleans())
     def agree(case: Case, harsh: bool) -> None:
         check(case, tally, harsh=harsh)
