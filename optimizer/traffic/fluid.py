@@ -1,8 +1,8 @@
 """The mean layer: how many sequences decode together, how long a step takes, how loaded the replica is.
 
-With N sequences decoding, N/E[o] prompts arrive per step. A share q of the steps carries a chunk of a prompt, so
+With N sequences decoding, N/E[o] prompts arrive per step, in q chunks, each of which lengthens a step by as much:
 
-    T(N) = max((1 − q)·D(N) + q·E[H(N)]/E[m], S(N)),   q = min(E[m]·N/E[o], 1)
+    T(N) = max(D(N) + q·(E[H(N)]/E[m] − D(N)), S(N)),   q = E[m]·N/E[o]
 
 D the decode step, H the m steps that carry the chunks of a prompt, S the fluid floor. The operating
 point is the smallest N = λ·E[o]·T(N); where there is none, the replica is overloaded. Everything here is
@@ -51,7 +51,7 @@ class OperatingPoint:
     queue_s (R, J): what it adds to the wait of those behind it: its work and, per further chunk, a step.
     queue_load: share of time that this takes. budget_load: share of the token budget that arriving prompts take.
     load: the rate over the rate at which the step grows as fast as the work. deviation: standard deviation of the
-    number decoding.
+    number decoding. dispersion: the index of dispersion of the arrivals.
     """
 
     overloaded: Bools
@@ -66,15 +66,17 @@ class OperatingPoint:
     budget_load: Floats
     load: Floats
     deviation: Floats
+    dispersion: Floats
 
 
 def operating_point(
-    rate_per_s: Floats, tables: TrafficTables, bins: WorkloadBins, token_budget: Floats
+    rate_per_s: Floats, dispersion: Floats, tables: TrafficTables, bins: WorkloadBins, token_budget: Floats
 ) -> OperatingPoint:
     """Smallest fixed point of the mean layer.
 
     Args:
         rate_per_s: arrivals per second at one pipeline, (R,), positive.
+        dispersion: their index of dispersion, (R,); it moves nothing but the deviation.
         tables: of the same R candidates.
         bins: the workload, R rows or one for all.
         token_budget: max_num_batched_tokens, (R,).
@@ -107,7 +109,8 @@ def operating_point(
         queue_load=rate_per_s * (queue_s * share).sum(axis=1),
         budget_load=np.divide(arriving, room, out=np.full_like(arriving, np.inf), where=room > 0.0),
         load=load,
-        deviation=_deviation(rate_per_s, sequences, queue_s, load, share),
+        deviation=_deviation(rate_per_s, dispersion, sequences, queue_s, load, share),
+        dispersion=dispersion,
     )
 
 
@@ -115,9 +118,9 @@ def mean_step(tables: TrafficTables, bins: WorkloadBins, token_budget: Floats) -
     """T(N) at the nodes, (R, G), non-decreasing."""
     share = bins.prompt_share
     chunks = (prefill_chunks(bins, token_budget, SEQUENCES[None, :]) * share).sum(axis=2)
-    carrying = np.minimum(chunks * SEQUENCES / bins.mean_output[:, None], 1.0)
+    chunks_per_step = chunks * SEQUENCES / bins.mean_output[:, None]
     hold_s = (tables.hold_s * share).sum(axis=2)
-    step = (1.0 - carrying) * tables.decode_s + carrying * hold_s / chunks
+    step = tables.decode_s + chunks_per_step * (hold_s / chunks - tables.decode_s)
     non_decreasing: Floats = np.maximum.accumulate(np.maximum(step, tables.fluid_s), axis=1)
     return non_decreasing
 
@@ -131,7 +134,7 @@ def _fixed_point(tokens_per_s: Floats, step: Floats) -> Floats:
     low, high = SEQUENCES[right - 1], SEQUENCES[right]
     start = step[rows, right - 1]
     slope = (step[rows, right] - start) / (high - low)
-    past = (tokens_per_s * start - low) / np.maximum(1.0 - tokens_per_s * slope, np.finfo(np.float64).tiny)
+    past = (tokens_per_s * start - low) / np.maximum(1.0 - tokens_per_s * slope, 1e-12)
     sequences: Floats = np.clip(low + past, low, high)
     return sequences
 
@@ -143,16 +146,18 @@ def _holds_at(hold_s: Floats, sequences: Floats) -> Floats:
     return at_sequences(flat, np.repeat(sequences, bins)).reshape(-1, bins)
 
 
-def _deviation(rate_per_s: Floats, sequences: Floats, queue_s: Floats, load: Floats, share: Floats) -> Floats:
+def _deviation(
+    rate_per_s: Floats, dispersion: Floats, sequences: Floats, queue_s: Floats, load: Floats, share: Floats
+) -> Floats:
     """Standard deviation of the number of decoding sequences.
 
-    Var N = N/(1 − u)·½(1 + E(1 + λQ/(1 − u))²): a birth-death process whose service slows as the load u grows, with
-    the arrivals that pile up while a prompt that adds Q holds the others.
+    Var N = N/(1 − u)·½(D + E(1 + λQ/(1 − u))²): a birth-death process whose service slows as the load u grows, with
+    the arrivals that pile up while a prompt that adds Q holds the others; D is their dispersion.
     """
     free = np.maximum(1.0 - load, 1e-9)
     arrivals_during_prefill = (rate_per_s / free)[:, None] * queue_s
     clumping = ((1.0 + arrivals_during_prefill) ** 2 * share).sum(axis=1)
-    deviation: Floats = np.sqrt(sequences / free * 0.5 * (1.0 + clumping))
+    deviation: Floats = np.sqrt(sequences / free * 0.5 * (dispersion + clumping))
     return deviation
 
 

@@ -29,7 +29,7 @@ def point_of(rate: float | Floats, tables: TrafficTables, bins: WorkloadBins, bu
     """Operating points of one candidate at one or many rates."""
     rates = np.atleast_1d(np.asarray(rate, dtype=np.float64))
     rows = TrafficTables(*(np.repeat(getattr(tables, field.name), len(rates), axis=0) for field in fields(tables)))
-    return operating_point(rates, rows, bins, np.full(len(rates), budget))
+    return operating_point(rates, np.ones(len(rates)), rows, bins, np.full(len(rates), budget))
 
 
 A, B, KAPPA = 5e-3, 4e-5, 2e-6
@@ -134,9 +134,9 @@ def test_the_operating_point_is_the_first_crossing(
     rate = 10.0 ** (4.0 * load - 2.0) / output
     room = np.maximum(budget - SEQUENCES, 16.0)
     chunks = 0.9 * np.ceil(100.0 / room) + 0.1 * np.ceil(5000.0 / room)
-    carrying = np.minimum(chunks * SEQUENCES / output, 1.0)
+    carried = chunks * SEQUENCES / output
     hold = 0.9 * tables.hold_s[0, :, 0] + 0.1 * tables.hold_s[0, :, 1]
-    mixed = (1.0 - carrying) * tables.decode_s[0] + carrying / chunks * hold
+    mixed = tables.decode_s[0] + carried * (hold / chunks - tables.decode_s[0])
     step = np.maximum.accumulate(np.maximum(mixed, tables.fluid_s[0]))
 
     def gap(sequences: Floats) -> Floats:
