@@ -98,10 +98,10 @@ class Answer:
     columns: exact candidates in their order, the first is the design. alternatives: the best column of each of the
     next distinct designs. near: the same of every design within `NEAR_PERCENT` of the optimum, itself included.
     problem: with the demand that the design carries, which is an answer itself where the most requests are sought.
-    point_usd_micro: cost at the point prediction, None where
-    that is what was asked. allowed_usd_micro: cost with estimated parts and undated prices;
-    None where that finds nothing cheaper. Both are None unless cost is the objective, and for a job, whose designs at
-    these terms are point_column and allowed_column. All that stands beside the design is by the laws alone.
+    point_usd_micro: cost at the point prediction, None where that is what was asked. allowed_usd_micro: cost with
+    estimated parts and undated prices; None where that finds nothing cheaper. poisson_usd_micro: cost with Poisson
+    arrivals, None where the arrivals are. All three are None unless cost is the objective, and for a job, whose
+    designs at these terms are point_column and allowed_column. All that stands beside the design is by the laws alone.
     verification: None where nothing was simulated. sizing: how many units of the design's candidate other rates
     need; None where the specification says nothing of other rates or of spare replicas. period_units: the units of
     each period, accepted by simulation; None where they are by the laws alone.
@@ -118,6 +118,7 @@ class Answer:
     binding: Binding
     point_usd_micro: int | None
     allowed_usd_micro: int | None
+    poisson_usd_micro: int | None = None
     point_column: Column | None = None
     allowed_column: Column | None = None
     frontier: Frontier | None = None

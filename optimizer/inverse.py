@@ -102,7 +102,7 @@ def _rival(spec: ServingSpec, found: Answer, snapshot: Snapshot, part: Accelerat
         last = Illegal.FORMAT if Illegal.FORMAT in illegal else max(sorted(illegal), key=lambda each: illegal[each])
         return Rival(part, None, 0, None, covers=False, meets=False, rental=None, illegal=last)
     # what the design carries, which is more than stated where the most requests are sought
-    problem = replace(problem, demand=replace(problem.demand, rate_per_s=found.problem.demand.rate_per_s))
+    problem = problem.carrying(found.problem.demand.rate_per_s)
     rental = _rental(spec, found, snapshot, part, problem)
     keys = _keys_like_the_design(found, problem)
     if not keys:

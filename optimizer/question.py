@@ -22,7 +22,7 @@ from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
-from optimizer.evaluate import Physics, Question, prepare
+from optimizer.evaluate import FleetArrivals, Physics, Question, prepare
 from optimizer.inventory import admitted_offers
 from optimizer.search.aims import Aim, Fastest, MostRequests
 from optimizer.search.bounds import Demand
@@ -58,6 +58,17 @@ class Problem:
     demand: Demand
     aim: Aim | None = None
     job: Job | None = None
+
+    def carrying(self, rate_per_s: float) -> Problem:
+        """The same problem at another rate of all requests."""
+        arrivals = self.question.arrivals
+        if isinstance(arrivals, FleetArrivals):
+            arrivals = replace(arrivals, rate_per_s=rate_per_s)
+        return replace(
+            self,
+            question=replace(self.question, arrivals=arrivals),
+            demand=replace(self.demand, rate_per_s=rate_per_s),
+        )
 
 
 @dataclass(frozen=True)
@@ -175,7 +186,9 @@ def question_at(spec: ServingSpec, risk: float) -> Question:
     """
     if spec.workload.offline is not None:
         return Question((), 1.0, NormalDist().inv_cdf(1.0 - risk))
-    return Question(spec.slo, spec.availability.load_cap, NormalDist().inv_cdf(1.0 - risk))
+    workload = spec.workload
+    arrivals = FleetArrivals(workload.peak_request_rate_per_s, workload.index_of_dispersion)
+    return Question(spec.slo, spec.availability.load_cap, NormalDist().inv_cdf(1.0 - risk), arrivals)
 
 
 def demand_of(spec: ServingSpec) -> Demand:

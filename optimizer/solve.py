@@ -24,7 +24,7 @@ from optimizer.bottleneck.binding import Binding, binding_wall
 from optimizer.bottleneck.infeasible import impossible_at_any_rate
 from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
-from optimizer.evaluate import Question, meets
+from optimizer.evaluate import FleetArrivals, Question, meets
 from optimizer.question import POINT_PREDICTION, Nothing, Problem, more_allowed, pose, question_at, without_caps
 from optimizer.search.aims import Fastest
 from optimizer.search.alternatives import distinct_designs, near_designs
@@ -132,7 +132,7 @@ def answer(
     design, by_cost = found.design, problem.aim is None
     sizing = _sizing(spec, problem, design, verification)
     by_laws = design if verification is None else verification.analytic  # what stands beside it is by the laws, too
-    problem = replace(problem, demand=_carried(problem, design))
+    problem = problem.carrying(_carried_per_s(problem, design))
     return Answer(
         problem=problem,
         columns=found.columns,
@@ -147,6 +147,9 @@ def answer(
         if by_cost and spec.risk < POINT_PREDICTION
         else None,
         allowed_usd_micro=_cost_if_more_is_allowed(spec, snapshot, by_laws.usd_micro_per_hour) if by_cost else None,
+        poisson_usd_micro=_poisson_cost(problem, by_laws.usd_micro_per_hour)
+        if by_cost and spec.workload.bursty
+        else None,
         frontier=frontier,
         verification=verification,
         sizing=sizing,
@@ -168,13 +171,11 @@ def _verify(problem: Problem, column: Column) -> None:
         )
 
 
-def _carried(problem: Problem, column: Column) -> Demand:
-    """The demand that a design carries: the stated one, unless the most requests are sought."""
+def _carried_per_s(problem: Problem, column: Column) -> float:
+    """The rate that a design carries: the stated one, unless the most requests are sought."""
     if problem.aim is None:
-        return problem.demand
-    return replace(
-        problem.demand, rate_per_s=float(problem.aim.rate_per_s(problem.demand, np.array([column.value]))[0])
-    )
+        return problem.demand.rate_per_s
+    return float(problem.aim.rate_per_s(problem.demand, np.array([column.value]))[0])
 
 
 def _binding(problem: Problem, column: Column) -> Binding:
@@ -229,14 +230,10 @@ def _alternatives(problem: Problem, columns: Sequence[Column], asked: int | None
     """The next distinct designs, with what binds them where so many are asked for."""
     count = DESIGNS_REPORTED - 1 if asked is None else asked
     losers = distinct_designs(problem.space, columns)[1 : 1 + count]
-    demands = [_carried(problem, column) for column in losers]
+    theirs = [problem.carrying(_carried_per_s(problem, column)) for column in losers]
     return tuple(
-        Alternative(
-            column,
-            demand,
-            None if asked is None else _binding(replace(problem, demand=demand), column),
-        )
-        for column, demand in zip(losers, demands, strict=True)
+        Alternative(column, carrying.demand, None if asked is None else _binding(carrying, column))
+        for column, carrying in zip(losers, theirs, strict=True)
     )
 
 
@@ -252,6 +249,13 @@ def _point_cost(spec: ServingSpec, problem: Problem, usd_micro: int) -> int | No
     """Cost at the point prediction, which is no dearer than the design at a smaller risk."""
     at_most = replace(problem.demand, most_usd_micro_per_hour=usd_micro)
     return _least_cost(replace(problem, demand=at_most), question_at(spec, POINT_PREDICTION))
+
+
+def _poisson_cost(problem: Problem, usd_micro: int) -> int | None:
+    """Cost if requests came without bursts, which is no dearer than with them."""
+    at_most = replace(problem.demand, most_usd_micro_per_hour=usd_micro)
+    question = replace(problem.question, arrivals=FleetArrivals(problem.demand.rate_per_s, 1.0))
+    return _least_cost(replace(problem, demand=at_most), question)
 
 
 def _least_cost(problem: Problem, question: Question) -> int | None:

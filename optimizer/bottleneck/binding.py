@@ -53,7 +53,7 @@ def binding_wall(physics: Physics, question: Question, demand: Demand, column: C
     """The wall that binds a design, by re-evaluation with a tenth more of each resource."""
     copies = with_resources(physics, column.key, one_at_a_time(MORE), column.token_budget, MAX_NUM_SEQS[-1])
     working = column.replicas - demand.spare_replicas
-    rates = highest_rate(copies, question, demand.rate_per_s / working)
+    rates = highest_rate(copies, question.among(working), demand.rate_per_s / working)
     gains = {
         FAMILY[resource]: float(rate / rates[0] - 1.0) for resource, rate in zip(RESOURCES, rates[1:], strict=True)
     }

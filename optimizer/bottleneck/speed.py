@@ -19,7 +19,8 @@ def speed_wall(physics: Physics, question: Question, demand: Demand, column: Col
     The latency floor binds where no resource counts: what is left is launches, host and hops.
     """
     copies = with_resources(physics, column.key, one_at_a_time(MORE), column.token_budget, MAX_NUM_SEQS[-1])
-    rate = demand.rate_per_s / (column.replicas - demand.spare_replicas)
+    working = column.replicas - demand.spare_replicas
+    rate, question = demand.rate_per_s / working, question.among(working)
     seconds = e2e_mean_s(copies, np.full(len(copies), rate), question)
     gains = {
         FAMILY[resource]: float(seconds[0] / after - 1.0)

@@ -89,5 +89,5 @@ def highest_rate_per_s(found: Forecast) -> float:
 
 
 def _steady(found: Forecast, rate_per_s: float) -> bool:
-    load = Open(np.full(1, rate_per_s))
+    load = Open(np.full(1, rate_per_s), np.full(1, 1.0 / found.case.replicas))
     return bool(evaluate(found.loaded.replica, found.loaded.shape, load, np.zeros(1), 0.0).steady[0])

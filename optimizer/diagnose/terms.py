@@ -106,7 +106,7 @@ def decode_terms(replica: Replicas, sequences: Floats, context: Floats, *, tabul
 def first_token_terms(loaded: Loaded) -> tuple[Share, ...]:
     """The mean time to the first token."""
     if isinstance(loaded.load, Open):
-        alone = replace(loaded, load=Open(np.full(1, LOWEST_RATE_PER_S)))
+        alone = replace(loaded, load=replace(loaded.load, rate_per_s=np.full(1, LOWEST_RATE_PER_S)))
         return _told_apart((Term.QUEUE, loaded), (Term.OWN_PREFILL, alone), rest=loaded.replica.host_s)
     stages = [(Term.QUEUE, loaded)]
     admitted = loaded

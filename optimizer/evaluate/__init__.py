@@ -5,6 +5,7 @@ and "feasible when re-evaluated" are one computation. `evaluate` gives the figur
 requirements under open arrivals, `full_batch` is what replicas do while the requests of a job wait.
 """
 
+from optimizer.evaluate.arrivals import POISSON, FleetArrivals, ReplicaArrivals
 from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, least_e2e_mean_s, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.full_batch import FullBatch, full_batch
@@ -32,9 +33,11 @@ from optimizer.evaluate.state import (
 __all__ = [
     "KV_SHARE_PER_DEVIATION",
     "LOWEST_RATE_PER_S",
+    "POISSON",
     "Candidates",
     "Closed",
     "Evaluation",
+    "FleetArrivals",
     "FullBatch",
     "Laws",
     "Load",
@@ -42,6 +45,7 @@ __all__ = [
     "Open",
     "Physics",
     "Question",
+    "ReplicaArrivals",
     "State",
     "Static",
     "e2e_mean_s",

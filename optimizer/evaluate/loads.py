@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_loop, offline, static
 from optimizer.arithmetic.step_times import StepTimes
+from optimizer.evaluate.arrivals import ReplicaArrivals
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
 from optimizer.evaluate.state import LOWEST_RATE_PER_S, Laws, Question, mean_state
 from optimizer.traffic.step_tables import SEQUENCES
@@ -23,9 +24,10 @@ REGULAR_TPOT_P99 = 1.10
 
 @dataclass(frozen=True)
 class Open:
-    """Poisson arrivals at one replica, per second, (R,)."""
+    """Arrivals at one replica, per second, (R,), and their index of dispersion, (R,): 1 for Poisson arrivals."""
 
     rate_per_s: Floats
+    dispersion: Floats
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,12 @@ def _open(
     physics = prepare(step_times, bins, step_deviation)
     rows = np.arange(step_times.count)
     candidates = tabulate(physics, rows, step_times.prefill_chunk_tokens, np.full(len(rows), SEQUENCES[-1]))
-    state = mean_state(candidates, load.rate_per_s, Question((), 1.0, deviations))
+    question = Question((), 1.0, deviations, ReplicaArrivals(load.dispersion))
+    state = mean_state(candidates, load.rate_per_s, question)
     steady = state.steady & (state.kv_tokens_needed <= state.kv_tokens)
     # A law needs a steady state; the figures of other rows mean nothing, so they take those of no load at all.
     alone = np.where(steady, load.rate_per_s, LOWEST_RATE_PER_S)
-    state = mean_state(candidates, alone, Question((), 1.0, deviations))
+    state = mean_state(candidates, alone, question)
     laws = Laws(candidates, state)
     times = LoadTimes(
         ttft_mean_s=laws.statistic(Metric.TTFT, Statistic.MEAN),

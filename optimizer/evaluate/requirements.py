@@ -133,7 +133,8 @@ def _distinct_laws(candidates: Candidates, state: State, limits: Sequence[Latenc
     budget = candidates.token_budget
     if all(limit.metric is Metric.TTFT or limit.statistic is Statistic.MEAN for limit in limits):
         budget = useful_budget(candidates.physics.bins, budget)
-    identity = np.stack([candidates.keys.astype(np.float64), budget, state.point.rate_per_s], axis=1)
+    point = state.point
+    identity = np.stack([candidates.keys.astype(np.float64), budget, point.rate_per_s, point.dispersion], axis=1)
     _, first, same = np.unique(identity, axis=0, return_index=True, return_inverse=True)
     return first, same.reshape(-1)
 

@@ -6,13 +6,14 @@ its arrivals and its KV cache. Times are seconds, (R,) unless said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.arrays import map_arrays
+from optimizer.evaluate.arrivals import POISSON, FleetArrivals, ReplicaArrivals
 from optimizer.evaluate.candidates import Candidates, engine_prefill
 from optimizer.traffic.decoding_law import DecodingLaw, decoding_law
 from optimizer.traffic.fluid import (
@@ -42,12 +43,17 @@ class Question:
 
     limits: the latency limits. load_cap: largest share of each load (the rate over the highest, the queue of prompts,
     the token budget). deviations: the scenario, in standard deviations of the logarithm of the step time (0 is the
-    point prediction).
+    point prediction). arrivals: how requests come to a replica.
     """
 
     limits: tuple[LatencyLimit, ...]
     load_cap: float
     deviations: float
+    arrivals: FleetArrivals | ReplicaArrivals = POISSON
+
+    def among(self, replicas: float | Floats) -> Question:
+        """The same question of so many replicas, whatever they carry; a scalar or (R,)."""
+        return replace(self, arrivals=self.arrivals.among(replicas))
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def mean_state(candidates: Candidates, rate_per_s: Floats, question: Question) -
     physics, keys = candidates.physics, candidates.keys
     step_times = physics.step_times
     tables = scenario_tables(candidates, question.deviations)
-    point = operating_point(rate_per_s / step_times.pp[keys], tables, physics.bins, candidates.token_budget)
+    pipelines = step_times.pp[keys]
+    dispersion = question.arrivals.dispersion_at(rate_per_s) / pipelines
+    point = operating_point(rate_per_s / pipelines, dispersion, tables, physics.bins, candidates.token_budget)
     kv_tokens = physics.kv_tokens_per_pipeline(keys, question.deviations)
     groups = step_times.dp_attention[keys].astype(np.float64)
     kv_needed = kv_tokens_needed(point, physics.bins, step_times.kv_block_tokens, groups)

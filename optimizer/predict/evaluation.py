@@ -95,7 +95,9 @@ def load_of_one_replica(cases: Sequence[Case]) -> Load:
                 _column(cases, lambda case: case.slots),
             )
         case Rate():
-            return Open(np.array([load.per_s / count for load, count in loads if isinstance(load, Rate)]))
+            counts = np.array([float(count) for _, count in loads])
+            rates = np.array([load.per_s for load, _ in loads if isinstance(load, Rate)])
+            return Open(rates / counts, 1.0 / counts)  # a router takes the replicas in turn
         case _:
             return Offline()
 

@@ -121,7 +121,7 @@ class MostRequests:
         self, candidates: Candidates, question: Question, demand: Demand, working: Integers, values: Integers
     ) -> Bools:
         """Whether the rate holds."""
-        return meets(candidates, self.rate_per_s(demand, values) / working, question)
+        return meets(candidates, self.rate_per_s(demand, values) / working, question.among(working.astype(np.float64)))
 
     def rate_per_s(self, demand: Demand, values: Integers) -> Floats:  # noqa: ARG002
         """The rates themselves, at the peak."""

@@ -80,7 +80,8 @@ def best_values(
     cost = prices[placements] * fewest
     least_value = chosen == chosen.min()
     rows_of_design = Rows(placements, budgets, fewest, chosen, best=least_value & (cost == cost[least_value].min()))
-    rate = aim.rate_per_s(demand, chosen) / (fewest * space.replicas_per_unit[placements] - demand.spare_replicas)
+    working = fewest * space.replicas_per_unit[placements] - demand.spare_replicas
+    rate, question = aim.rate_per_s(demand, chosen) / working, question.among(working.astype(np.float64))
     return BestValues(refinement, columns_of(space, physics, question, rate, rows_of_design))
 
 

@@ -1,4 +1,4 @@
-"""Time between tokens: the law of TPOT, and of the time from the first to the last token, under Poisson arrivals.
+"""Time between tokens: the law of TPOT, and of the time from the first to the last token, under open arrivals.
 
 A request with o output tokens sees j = o − 1 steps after its first token. They are longer than the bare decode step by
 the prompts of others (shot noise), by the requests that joined, and by what piled up behind its own prompt:
@@ -10,8 +10,9 @@ sequence adds over the rest u of the window; T₀ is the step that carries the o
 before the window add likewise, and so does a chunked prompt in progress. S follows a gamma law shifted to its first
 three cumulants, per output and prompt bin, and never exceeds j steps that are full of prompt tokens.
 
-Campbell's theorem gives the cumulants. How far the law is from event simulation is tested in
-`tests/bench/test_percentiles.py`.
+Campbell's theorem gives the cumulants; with batches they are those of batches, and whoever comes in one has joined
+with its mates. Where a router keeps arrivals apart, D < 1, λE X² becomes λ(E X² − (1 − D)(E X)²). How far the law is
+from event simulation is tested in `tests/bench/test_percentiles.py`.
 
 Rates are per pipeline, times seconds; R candidates, O output bins, J prompt bins.
 """
@@ -33,10 +34,6 @@ from requirements_specs.requirement import Statistic
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# A longer window makes a longer window: more arrivals fall into it. The share of Var²/mean that this adds to the third
-# cumulant. Of 1, 1.5 and 2 the one with the smallest worst error of p99; it was chosen, like the form of the fullest
-# step and of prompts in progress, with all five traces of `tests/bench/test_percentiles.py` in view: it is in-sample.
-_SELF_EXCITATION = 1.0
 # Nearer to the highest rate the stay of a sequence, ∝ 1/(1 − pull), would be without end.
 _LARGEST_PULL = 0.97
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
@@ -171,18 +168,24 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
     added_s, rho = _added(point, chunks, share)
     moments = tuple((added_s**power * share).sum(axis=1)[:, None] for power in (1, 2, 3))
     steps = np.maximum(bins.output_tokens - 1.0, 0.0)
-    variance, third = _window_cumulants(point, bins, steps, moments, rho)
+    variance, third, joined_s = _window_cumulants(point, bins, steps, moments, rho)
+    # Who comes in a batch joins with it; where arrivals keep apart, fewer of those there are run beside a request.
+    mates = ((point.dispersion - 1.0) * np.where(point.dispersion < 1.0, np.minimum(point.sequences, 1.0), 1.0))[
+        :, None
+    ]
+    mates_s = np.maximum(mates, 0.0) * moments[0]
 
     # What piled up behind the own prompt goes first: the step that carried it was longer than others.
-    met_s = rho * (step_s + rate * moments[1][:, 0] / np.maximum(1.0 - rho**2, 1e-9))
-    excess_s = np.maximum((decode_s + met_s - step_s)[:, None] + added_s, 0.0)[:, None, :]
+    met_step_s, met_variance = _met_step(step_s, rho, rate * moments[1][:, 0], rate * moments[2][:, 0])
+    met_s = rho * met_step_s
+    excess_s = np.maximum((decode_s + met_s - step_s)[:, None] + added_s + mates_s, 0.0)[:, None, :]
     follow = _geometric(rho[:, None], steps)[:, :, None]
-    piled = rate[:, None, None] * excess_s
-    mean_s = (steps * step_s[:, None])[:, :, None] + rho[:, None, None] * excess_s * follow
+    piled = rate[:, None, None] * excess_s + (rate * met_step_s * rho**2)[:, None, None]
+    usual_s = steps * step_s[:, None] + mates * joined_s / (1.0 - rho)[:, None]
+    mean_s = np.maximum(usual_s, steps * decode_s[:, None])[:, :, None] + rho[:, None, None] * excess_s * follow
     variance = variance[:, :, None] + piled * moments[1][:, :, None] * follow**2
+    variance = variance + (rho**4 * met_variance)[:, None, None] * follow**2
     third = third[:, :, None] + piled * moments[2][:, :, None] * follow**3
-    third = third + _SELF_EXCITATION * variance**2 / np.maximum(mean_s, _TINY)
-    busy = rate[:, None] * share * point.hold_s / np.maximum(1.0 - rho, 1e-9)[:, None]
     return DecodingLaw(
         steps=steps,
         output_share=bins.output_share,
@@ -190,7 +193,7 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
         seconds=shifted_gamma(mean_s, variance, third),
         chunks=chunks,
         chunked_step_s=point.hold_s / chunks,
-        in_progress=np.where(chunks > 1.0, busy, 0.0),
+        in_progress=np.where(chunks > 1.0, rate[:, None] * share * point.hold_s, 0.0),
         decode_s=decode_s,
         step_s=step_s,
         full_step_s=np.maximum(decode_s + _full_of_prompts(tables, bins, token_budget), step_s),
@@ -206,12 +209,26 @@ def _added(point: OperatingPoint, chunks: Floats, share: Floats) -> tuple[Floats
     return alone_s * scale[:, None], rho
 
 
+def _met_step(step_s: Floats, rho: Floats, second: Floats, third: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance of the step that an arrival meets, (R,) each; of steps κ, κ₁ + κ₂/κ₁ and κ₂ + κ₃/κ₁ − κ₂²/κ₁².
+
+    second, third (R,): λE[Δ²] and λE[Δ³]; κ as in `tails.py`.
+    """
+    k2 = step_s * second / np.maximum(1.0 - rho**2, 1e-9)
+    k3 = (step_s * third + 3.0 * k2 * rho * second) / np.maximum(1.0 - rho**3, 1e-9)
+    return step_s + k2 / step_s, np.maximum(k2 + k3 / step_s - (k2 / step_s) ** 2, 0.0)
+
+
 def _window_cumulants(
     point: OperatingPoint, bins: WorkloadBins, steps: Floats, moments: tuple[Floats, ...], rho: Floats
-) -> tuple[Floats, Floats]:
-    """Second and third cumulant of the time of `steps`, (R, O) each, by four Gauss points over the window."""
+) -> tuple[Floats, Floats, Floats]:
+    """Second and third cumulant of the time of `steps`, and what one more sequence adds to it, (R, O) each.
+
+    By four Gauss points over the window.
+    """
     first, second, third = moments
     rate, step_s, window_s = point.rate_per_s[:, None], point.step_s[:, None], steps * point.step_s[:, None]
+    more, fewer = (np.maximum(sign * (point.dispersion - 1.0), 0.0)[:, None] for sign in (1.0, -1.0))
     # How far one more sequence is felt: it lengthens the step, and thereby the stay of all.
     pull = np.minimum(point.load, _LARGEST_PULL)[:, None]
     stay_s = np.maximum(bins.mean_output, bins.mean_generated)[:, None] * step_s / (1.0 - pull)
@@ -221,19 +238,31 @@ def _window_cumulants(
         felt: Floats = slope_s * -np.expm1(-rest_s / stay_s)
         return felt
 
+    def moved(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """Second and third moment of what an arrival, or its whole batch, adds to the time."""
+        mean = a * first + b
+        square = a**2 * second + 2.0 * a * b * first + 2.0 * b**2
+        cube = a**3 * third + 3.0 * a**2 * b * second + 3.0 * a * b**2 * first + b**3
+        left = 1.0 - np.divide(fewer * mean**2, square, out=np.zeros_like(square), where=square > 0.0)
+        return (
+            square * left + more * mean**2,
+            cube * left**2 + 3.0 * more * mean * square + 1.5 * more**2 * mean**3,
+        )
+
     variance, skew = np.zeros_like(window_s), np.zeros_like(window_s)
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         rest_s = window_s * (node + 1.0) / 2.0
         b = joined(rest_s)
         a = _geometric(rho[:, None], rest_s / step_s) + rate * b / (1.0 - rho)[:, None]
         part = rate * weight * window_s / 2.0
-        variance += part * (a**2 * second + 2.0 * a * b * first + 2.0 * b**2)
-        skew += part * (a**3 * third + 3.0 * a**2 * b * second + 3.0 * a * b**2 * first + b**3)
+        square, cube = moved(a, b)
+        variance += part * square
+        skew += part * cube
     b = joined(window_s)
-    a = rate * b / (1.0 - rho)[:, None]
-    variance += rate * stay_s / 2.0 * (2.0 * b**2 + 2.0 * a * b * first + a**2 * second)
-    skew += rate * stay_s / 3.0 * (b**3 + 3.0 * a * b**2 * first + 3.0 * a**2 * b * second + a**3 * third)
-    return variance, skew
+    square, cube = moved(rate * b / (1.0 - rho)[:, None], b)
+    variance += rate * stay_s / 2.0 * square
+    skew += rate * stay_s / 3.0 * cube
+    return variance, skew, b
 
 
 def _geometric(rho: Floats, terms: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Waiting before the first token: the law of TTFT under Poisson arrivals and continuous batching.
+"""Waiting before the first token: the law of TTFT under open arrivals and continuous batching.
 
 Prompts that arrive during a step are prefilled together in the next one, so step lengths follow a branching
 recursion with immigration, T' = h + (prefill of the arrivals during T). With M(θ) the transform of one prompt's
@@ -9,6 +9,9 @@ prefill increment and g(θ) = λ(M(θ) − 1),
 and a request waits W = (rest of the step it meets) + (others' prefill in its own step):
 
     E e^{θW} = [E e^{(θ + g(θ))T} − E e^{g(θ)T}] / (θ·E T).
+
+Bursts and routing change g, and who shares the step (`prompt_stream.py`): in a batch its mates do, from a router that
+takes pipelines in turn fewer do.
 
 TTFT = host time + W + own steps + own prefill, the last two exact per prompt bin. The law of W is inverted by its
 cosine series (Fang & Oosterlee 2008). The base step h differs between a usual and a crowded number of decoding
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint
 from optimizer.traffic.percentile import percentile
+from optimizer.traffic.prompt_stream import PromptStream, prompt_stream
 from optimizer.traffic.workload_bins import WorkloadBins
 
 Floats = NDArray[np.float64]
@@ -103,29 +107,28 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
         bins: the workload.
 
     """
-    share = bins.prompt_share
-    rate, rho = point.rate_per_s, point.queue_load
+    rho = point.queue_load
     base = np.stack([point.decode_s, point.decode_s * crowded_ratio], axis=1)
     weights = np.array([USUAL_SHARE, CROWDED_SHARE])
     mean_step = (base * weights).sum(axis=1) / (1.0 - rho)
-
-    met_mean, met_second = _met_step(point, base, weights, mean_step, share)
-    noise = rate * (point.queue_s**2 * share).sum(axis=1)
-    mean_wait = (0.5 + rho) * met_mean
-    variance = met_second / 12.0 + noise * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
+    stream = prompt_stream(point.rate_per_s, point.queue_s, point.dispersion, bins.prompt_share)
+    met_mean, met_second = _met_step(stream, base, weights, mean_step)
+    mates_mean, mates_variance = stream.mates_moments
+    mean_wait = (0.5 + stream.company * rho) * met_mean + mates_mean
+    variance = met_second / 12.0 + stream.moments[1] * met_mean + (0.5 + rho) ** 2 * (met_second - met_mean**2)
     # Never shorter than a step with the longest prompt: moving with a small rate, it would move the series' error.
     longest_step = base[:, 1] + point.queue_s.max(axis=1)
-    support = np.maximum(mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance), longest_step)
+    support = np.maximum(mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance + mates_variance), longest_step)
 
     orders = np.arange(1, FREQUENCIES)
     frequency = np.pi * orders / support[:, None]
-    transform = _wait_transform(1j * frequency, point, base, weights, mean_step, share)
+    transform = _wait_transform(1j * frequency, stream, base, weights, mean_step)
     return FirstTokenLaw(
         support_s=support,
         beyond=_tail(np.ascontiguousarray(transform.real)),
         own_s=own_s,
-        prompt_share=share,
-        mean_s=mean_wait + (own_s * share).sum(axis=1),
+        prompt_share=bins.prompt_share,
+        mean_s=mean_wait + (own_s * bins.prompt_share).sum(axis=1),
     )
 
 
@@ -169,32 +172,30 @@ def _tail(coefficients: Floats) -> Floats:
     return tail
 
 
-def _met_step(
-    point: OperatingPoint, base: Floats, weights: Floats, mean_step: Floats, share: Floats
-) -> tuple[Floats, Floats]:
+def _met_step(stream: PromptStream, base: Floats, weights: Floats, mean_step: Floats) -> tuple[Floats, Floats]:
     """First two moments of the step that an arrival meets, E T²/E T and E T³/E T, (R,) each."""
-    k1, k2, k3 = (cumulant[:, None] * base for cumulant in _cumulants(point, share))
+    k1, k2, k3 = (cumulant[:, None] * base for cumulant in _cumulants(stream))
     square = ((k2 + k1**2) * weights).sum(axis=1)
     cube = ((k3 + 3.0 * k2 * k1 + k1**3) * weights).sum(axis=1)
     return square / mean_step, cube / mean_step
 
 
 def _wait_transform(
-    theta: Complexes, point: OperatingPoint, base: Floats, weights: Floats, mean_step: Floats, share: Floats
+    theta: Complexes, stream: PromptStream, base: Floats, weights: Floats, mean_step: Floats
 ) -> Complexes:
     """E e^{θW}, (R, F), the base step mixed over its usual and crowded value."""
-    first_generation = _offspring(theta, point, share)
-    later = _generations(first_generation, point, share)
-    both = _generations(theta + first_generation, point, share)
+    first_generation = stream.company[:, None] * stream.offspring(theta)
+    later = _generations(first_generation, stream)
+    both = _generations(theta + first_generation, stream)
     mixed = np.zeros_like(theta)
     for column in range(base.shape[1]):
         h = base[:, column, None]
         mixed += weights[column] * (np.exp(h * both) - np.exp(h * later))
-    transform: Complexes = mixed / (theta * mean_step[:, None])
+    transform: Complexes = mixed / (theta * mean_step[:, None]) * stream.mates(theta)
     return transform
 
 
-def _generations(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
+def _generations(theta: Complexes, stream: PromptStream) -> Complexes:
     """S(θ) = θ + g(θ) + g(g(θ)) + …; from GENERATIONS on by the expansion of S in its small argument.
 
     S is the cumulant function of the recursion for h = 1: S(t) = κ₁t + κ₂t²/2 + κ₃t³/6 + …
@@ -203,35 +204,21 @@ def _generations(theta: Complexes, point: OperatingPoint, share: Floats) -> Comp
     total = np.zeros_like(theta)
     for _ in range(GENERATIONS):
         total += term
-        term = _offspring(term, point, share)
-    k1, k2, k3 = (cumulant[:, None] for cumulant in _cumulants(point, share))
+        term = stream.offspring(term)
+    k1, k2, k3 = (cumulant[:, None] for cumulant in _cumulants(stream))
     total += term * (k1 + term * (k2 / 2.0 + term * (k3 / 6.0)))
     # |E e^{θT}| ≤ 1; near ρ = 1 the expansion alone would not know.
     bounded: Complexes = np.minimum(total.real, 0.0) + 1j * total.imag
     return bounded
 
 
-def _cumulants(point: OperatingPoint, share: Floats) -> tuple[Floats, Floats, Floats]:
+def _cumulants(stream: PromptStream) -> tuple[Floats, Floats, Floats]:
     """First three cumulants of the step of the recursion for h = 1, (R,) each.
 
-    κ₁ = 1/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³).
+    κ₁ = 1/(1 − ρ), κ₂ = κ₁λE[Δ²]/(1 − ρ²), κ₃ = (κ₁λE[Δ³] + 3κ₂ρλE[Δ²])/(1 − ρ³), of batches Δ at their rate λ.
     """
-    rate, rho = point.rate_per_s, point.queue_load
-    second = rate * (point.queue_s**2 * share).sum(axis=1)
-    third = rate * (point.queue_s**3 * share).sum(axis=1)
+    rho, second, third = stream.moments
     k1 = 1.0 / (1.0 - rho)
     k2 = k1 * second / (1.0 - rho**2)
     k3 = (k1 * third + 3.0 * k2 * rho * second) / (1.0 - rho**3)
     return k1, k2, k3
-
-
-def _offspring(theta: Complexes, point: OperatingPoint, share: Floats) -> Complexes:
-    """g(θ) = λ·(M(θ) − 1), (R, F), M over the prompt bins.
-
-    Bin by bin: the (R, F, J) array of all would leave the cache, and take half as long again.
-    """
-    transform = np.zeros_like(theta)
-    for column, probability in enumerate(share.tolist()):
-        transform += probability * np.exp(theta * point.queue_s[:, column, None])
-    offspring: Complexes = point.rate_per_s[:, None] * (transform - 1.0)
-    return offspring

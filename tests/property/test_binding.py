@@ -89,7 +89,8 @@ def on_part(found: Answer, model: str, snapshot: Snapshot, what: Scaled | None, 
 
 def carries(candidate: Candidates, rate_per_s: float, found: Answer) -> bool:
     """Whether one replica holds every requirement at a rate."""
-    return bool(meets(candidate, np.array([rate_per_s]), found.problem.question)[0])
+    working = found.design.replicas - found.problem.demand.spare_replicas
+    return bool(meets(candidate, np.array([rate_per_s]), found.problem.question.among(float(working)))[0])
 
 
 def highest(candidate: Candidates, start_per_s: float, found: Answer) -> float:

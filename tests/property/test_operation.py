@@ -71,7 +71,7 @@ def check_bill(spec: ServingSpec, design: Operated, part: ProfileOut) -> None:
     """The bill lies between units that could be bought in parts at the mean rate and the design all the time."""
     assert part.autoscaled_usd_per_month <= part.flat_usd_per_month
     sizing, replicas = design.sizing, design.found.design.replicas
-    mean = spec.workload.mean_request_rate_per_s / sizing.highest_rate_per_s + sizing.spare_replicas
+    mean = spec.workload.mean_request_rate_per_s / sizing.highest_rates_per_s[-1] + sizing.spare_replicas
     assert part.autoscaled_usd_per_month >= part.flat_usd_per_month * mean / replicas * (1.0 - 1e-9)
     bills = []
     for cold_start_s in (None, 60.0, 3600.0, 20_000.0, 86_400.0):

@@ -82,7 +82,8 @@ def most_micro_requests(case: Case) -> int | None:
 
     def below_zero(candidates: Candidates, working: NDArray[np.int64], rows: Rows) -> NDArray[np.int64]:
         def holds(micro: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return meets(candidates, micro / MICRO * peak / working, rows.question)
+            asked = rows.question.among(working.astype(np.float64))
+            return meets(candidates, micro / MICRO * peak / working, asked)
 
         carried = np.full(len(working), least)
         held = holds(carried)

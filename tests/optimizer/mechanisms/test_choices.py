@@ -67,9 +67,10 @@ def test_chunks_gain_where_long_prompts_meet_a_limit_of_tpot(design: Design) -> 
     assert "take several steps" in effect.reason
 
 
-def test_chunks_are_worth_nothing_to_prompts_that_fit_a_step(design: Design) -> None:
+def test_chunks_are_worth_little_to_prompts_that_fit_a_step(design: Design) -> None:
     effect = chunked_prefill(design())
-    assert effect.worth is Worth.NOTHING
+    assert effect.gain is not None
+    assert abs(effect.gain) < 0.02
     assert "no prompt is cut" in effect.reason
 
 

@@ -45,7 +45,9 @@ def test_a_small_batch_gains(design: Design) -> None:
 
 def test_a_large_batch_is_a_null_move(design: Design) -> None:
     """The same drafts on many short replies: they lose rate and time, and the answer says so."""
-    found, effect = tried(design(rate=300, prompt=60, output=100, slo="tpot: {p99: 100 ms}", part="l40s-48gb"), CHAT)
+    found, effect = tried(
+        design(rate=300, prompt=60, output=100, slo="tpot: {p99: 100 ms}", part="l40s-48gb", more="risk: 0.5"), CHAT
+    )
     assert found.running.speed_up is not None
     assert found.running.speed_up <= 1.0
     assert found.null_from is not None
@@ -54,7 +56,9 @@ def test_a_large_batch_is_a_null_move(design: Design) -> None:
 
 
 def test_beyond_the_break_even_nothing_is_gained(design: Design) -> None:
-    found, _ = tried(design(rate=300, prompt=60, output=100, slo="tpot: {p99: 100 ms}", part="l40s-48gb"), CHAT)
+    found, _ = tried(
+        design(rate=300, prompt=60, output=100, slo="tpot: {p99: 100 ms}", part="l40s-48gb", more="risk: 0.5"), CHAT
+    )
     assert found.null_from is not None
     for each in found.curve:
         assert each.speed_up is not None

@@ -61,6 +61,7 @@ def point_at(rate: Floats | float, base_s: float, increment_s: Floats, share: Fl
         budget_load=load,
         load=load,
         deviation=nothing,
+        dispersion=nothing + 1.0,
     )
 
 
