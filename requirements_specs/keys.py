@@ -35,6 +35,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "output_tokens",
         "prefix_cache_hit",
         "peak_factor",
+        "arrivals",
         "profile",
         "growth",
     ),
@@ -65,7 +66,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 """Keys of each section, by the section's path; `""` is the top."""
 
 PLANNED: Mapping[str, str] = {
-    "workload.arrivals": "Poisson arrivals, which need no key; workload.peak_factor for a peak",
     "availability.zones": "availability.spare_replicas",
 }
 """Keys that are not in this version -> what works today."""

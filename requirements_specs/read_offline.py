@@ -15,6 +15,7 @@ _OFFLINE_FORM = "offline: {requests: 2 M, window: 8 h}"
 # Keys of traffic, by section -> why a job has none, and what works.
 _OF_TRAFFIC = {
     ("workload", "peak_factor"): ("a job has no peak: its requests all wait from the start", "workload.offline.window"),
+    ("workload", "arrivals"): ("no request of a job arrives: all wait from the start", "workload.offline.window"),
     ("workload", "profile"): ("a job has no periods: its requests all wait from the start", "workload.offline.window"),
     ("workload", "growth"): ("a job does not grow: it is done once", "a specification for each job"),
     ("budget", "usd_per_month"): (

@@ -87,6 +87,7 @@ def read_traced(workload: Section, findings: Findings) -> Traced | None:
         output_tokens=facts.output_tokens,
         trace=ArrivalTrace(
             file=file,
+            path=str(Path(findings.path).parent / file),
             sha256=trace.sha256,
             requests=trace.requests,
             window_start=trace.moment(window.start_s),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from requirements_specs import convert
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.quantity import Dimension, format_quantity
+from requirements_specs.read_arrivals import read_arrivals
 from requirements_specs.read_lengths import LENGTH_FORMS, read_lengths
 from requirements_specs.read_offline import read_offline
 from requirements_specs.read_profile import read_growth, read_profile
@@ -44,6 +45,7 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
         findings.assume("workload.prefix_cache_hit", "0", why)
     job = "offline" in section
     peak = 1.0 if job else _read_peak(section, findings)
+    index = 1.0 if job else read_arrivals(section, trace, findings)
     profile = () if job else read_profile(section, findings, objective)
     growth = None if job else read_growth(section, objective)
     why = "no joint lengths are given"
@@ -58,6 +60,7 @@ def read_workload(section: Section, findings: Findings, objective: Objective) ->
         output_tokens=requests.output_tokens,
         prefix_cache_hit=hit,
         peak_factor=peak,
+        index_of_dispersion=index,
         offline=requests.offline,
         trace=trace,
         profile=profile,
@@ -95,5 +98,4 @@ def _read_peak(section: Section, findings: Findings) -> float:
         peak = 1.0
         if "profile" not in section:
             findings.assume("workload.peak_factor", "1", "request_rate is the highest rate")
-    findings.assume("workload.arrivals", "Poisson", "the only arrivals of this version")
     return peak

@@ -7,7 +7,7 @@ from requirements_specs.profile import Period
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.requirement import BudgetMetric
 from requirements_specs.serving import Budget, IntegerChoice, Inventory, Objective, ServingSpec
-from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, ArrivalTrace
+from requirements_specs.workload import LEAST_REQUEST_RATE_PER_S, ArrivalTrace, Workload
 
 _BUDGET_DIMENSIONS = {
     BudgetMetric.USD_PER_HOUR: Dimension.MONEY_PER_HOUR,
@@ -38,12 +38,13 @@ def _traffic(spec: ServingSpec) -> str:
         text = f"{job.requests:,} requests in {format_quantity(job.window_s, Dimension.TIME)}"
     else:
         digits = None if workload.trace is None else 3
-        text = f"{format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE, digits)} Poisson"
+        rate = format_quantity(workload.request_rate_per_s, Dimension.REQUEST_RATE, digits)
+        text = f"{rate}{_bursts(workload)}"
     if spec.objective is Objective.FASTEST:
         text = f"fastest at {text}"
     elif spec.objective is Objective.MOST_REQUESTS:
         least = workload.request_rate_per_s > LEAST_REQUEST_RATE_PER_S
-        text = f"most requests, at least {text}" if least else "most requests, Poisson"
+        text = f"most requests, at least {text}" if least else f"most requests,{_bursts(workload)}"
     if workload.peak_factor != 1.0:
         text += f", {workload.peak_factor:g} times that at the peak"
     if workload.profile:
@@ -56,6 +57,10 @@ def _traffic(spec: ServingSpec) -> str:
     if workload.prefix_cache_hit:
         text += f"; {format_quantity(workload.prefix_cache_hit, Dimension.SHARE)} of prompt tokens cached"
     return text
+
+
+def _bursts(workload: Workload) -> str:
+    return f" in bursts of dispersion {workload.index_of_dispersion:.3g}" if workload.bursty else " Poisson"
 
 
 def _trace(trace: ArrivalTrace) -> str:

@@ -30,12 +30,14 @@ class Dispersion(Frozen):
 class ArrivalTrace(Frozen):
     """The trace that a workload was read from: its file, its busiest window, and what the workload does not hold.
 
-    `window_start` is a date or a time as the file has it. `correlation` of prompt and output lengths and `dispersions`
-    are those of the window, where they are known; `prefix_hit_ceiling` is the share of prompt tokens that a cache
-    without end would find, None for a trace without hashes. The longest prompt and output are of the whole trace.
+    `file` is as the specification names it, `path` where it was read. `window_start` is a date or a time as the file
+    has it. `correlation` of prompt and output lengths and `dispersions` are those of the window, where they are known;
+    `prefix_hit_ceiling` is the share of prompt tokens that a cache without end would find, None for a trace without
+    hashes. The longest prompt and output are of the whole trace.
     """
 
     file: str
+    path: str
     sha256: str
     requests: int = Field(ge=2)
     window_start: str
@@ -60,8 +62,9 @@ class Workload(Frozen):
     that the window asks for: requests over seconds. The design is sized for `peak_factor` times it. With a `profile`
     it is the rate of factor 1, and the design is sized for the highest factor; with `growth` it is the rate of today,
     and the design is sized for the last month. `prefix_cache_hit` is the share of prompt tokens whose keys and values
-    are found in the prefix cache. Prompt and output lengths are independent of each other. `trace` is where rate and
-    lengths were read from, if from a trace.
+    are found in the prefix cache. Prompt and output lengths are independent of each other. `index_of_dispersion` is
+    the variance over the mean of the number of requests in a time: 1 for Poisson arrivals, more for bursts. `trace` is
+    where rate and lengths were read from, if from a trace.
     """
 
     request_rate_per_s: float = Field(gt=0)
@@ -69,6 +72,7 @@ class Workload(Frozen):
     output_tokens: LengthDistribution
     prefix_cache_hit: float = Field(default=0.0, ge=0, lt=1)
     peak_factor: float = Field(default=1.0, ge=1)
+    index_of_dispersion: float = Field(default=1.0, ge=1)
     offline: Offline | None = None
     trace: ArrivalTrace | None = None
     profile: tuple[Period, ...] = ()
@@ -112,6 +116,11 @@ class Workload(Frozen):
         if self.profile:
             mean = fsum(period.hours * period.factor for period in self.profile) / self.cycle_hours
         return self.request_rate_per_s * mean * self.grown
+
+    @property
+    def bursty(self) -> bool:
+        """Whether requests come in bursts, and not as Poisson arrivals do."""
+        return self.index_of_dispersion > 1.0
 
     @property
     def peak_request_rate_per_s(self) -> float:

@@ -119,6 +119,13 @@ def _trace() -> Schema:
     return {"anyOf": [_TEXT, {**_object({"file": _TEXT, "window": _of(Dimension.TIME)}), "required": ["file"]}]}
 
 
+def _arrivals() -> Schema:
+    """Return the schema of how bursty arrivals are: a name, or an index of dispersion."""
+    return {
+        "anyOf": [_TEXT, {**_object({"index_of_dispersion": _number(1, 1000)}), "required": ["index_of_dispersion"]}]
+    }
+
+
 def _profile() -> Schema:
     """Return the schema of the periods of a day or a week."""
     period = {**_object({"hours": _number(0.01, 168), "factor": _number(0.001, 1000)}), "required": ["hours", "factor"]}
@@ -148,6 +155,7 @@ FORMS: Mapping[str, Form] = {
     "workload.output_tokens": Form(reference("length"), f"answer lengths: 200 tokens, {_MORE_LENGTHS}"),
     "workload.prefix_cache_hit": Form(_of(Dimension.SHARE), "share of prompt tokens that a prefix cache holds"),
     "workload.peak_factor": Form(_number(1, 1000), "the highest rate over the mean"),
+    "workload.arrivals": Form(_arrivals(), "poisson, a named workload with times, or {index_of_dispersion: 4}"),
     "workload.profile": Form(
         _profile(), "periods of a day (24 h in all) or a week (168 h): hours at a factor on the rate"
     ),

@@ -146,7 +146,13 @@ def _filled(
 
 
 def _dispersions(arrival_s: NDArray[np.float64], start_s: float, end_s: float) -> dict[float, float | None]:
-    return {scale: index_of_dispersion(arrival_s, scale, start_s, end_s) for scale in SCALES_S}
+    """Each index; None where times are rounded so coarsely that no two of them are as near as the scale."""
+    gaps = np.diff(arrival_s)
+    shortest_s = float(gaps[gaps > 0.0].min()) if (gaps > 0.0).any() else 0.0
+    return {
+        scale: index_of_dispersion(arrival_s, scale, start_s, end_s) if shortest_s <= scale else None
+        for scale in SCALES_S
+    }
 
 
 def lengths(tokens: NDArray[np.int32]) -> LengthDistribution:

@@ -234,7 +234,10 @@ BAD_WORKLOADS = [
     ("prefix_cache_hit: 100 %", "4:21: workload.prefix_cache_hit: out of range", "less than 100 %"),
     ("peak_factor: 0.5", "4:16: workload.peak_factor: not a possible factor", "a number from 1"),
     ("trace: x.csv", "4:3: workload.trace: x.csv: cannot be read: No such file", "allowed: a trace: CSV with time"),
-    ("arrivals: poisson", "4:3: workload.arrivals: planned, not in this version", "Poisson arrivals"),
+    ("arrivals: sharegpt", "4:13: workload.arrivals: sharegpt was published without times", "azure-code"),
+    ("arrivals: azure-cod", "4:13: workload.arrivals: ", "azure-code"),
+    ("arrivals: {index_of_dispersion: 0.5}", "4:35: workload.arrivals.index_of_dispersion: ", "a number from 1"),
+    ("arrivals: {}", "4:3: workload.arrivals.index_of_dispersion: this key is missing", "4"),
 ]
 
 

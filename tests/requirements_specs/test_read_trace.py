@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from requirements_specs.errors import SpecError
@@ -68,7 +69,21 @@ def test_rate_and_lengths_are_those_of_the_busiest_window(read: Read) -> None:
     assert rate == "2 req/s"
     assert "1,200 of 2,700 requests of requests arrive in the 10 min from 20 min" in why
     assert "their correlation in requests, −1.00, is not used" in assumed(spec)["workload.lengths"][1]
+    assert workload.index_of_dispersion == 1.0  # two a second, as a clock: no burst
+    assert assumed(spec)["workload.arrivals"] == ("index of dispersion 1", "in bins of 1 s; Poisson: 1")
     assert "busiest 10 min of requests from 20 min; dispersion " in restate(spec)[0]
+
+
+def test_bursts_are_those_of_the_shortest_time_that_the_times_resolve(read: Read) -> None:
+    batches = [Request(5.0 * (i // 4), 100, 10) for i in range(800)]  # four at once, every 5 s
+    spec = read(plain(batches))
+    assert [each.scale_s for each in spec.workload.trace.dispersions if spec.workload.trace] == [10.0]
+    alone = read(
+        plain([Request(float(t), 100, 10) for t in np.random.default_rng(3).uniform(0, 900, 900).cumsum() / 450])
+    )
+    assert alone.workload.index_of_dispersion == pytest.approx(1.0, abs=0.2)
+    tenfold = [Request(10.0 * (i // 20) + (i % 20 > 9) * 0.5, 100, 10) for i in range(1200)]
+    assert read(plain(tenfold)).workload.index_of_dispersion == pytest.approx(18.0, rel=0.05)
 
 
 def test_a_window_may_be_stated(read: Read) -> None:
@@ -92,7 +107,16 @@ def test_a_trace_gives_the_least_rate_where_the_highest_is_sought(read: Read) ->
     assert read(plain(REQUESTS), more=more).workload.request_rate_per_s == 2.0
 
 
-@pytest.mark.parametrize("key", ["request_rate: 5 req/s", "prompt_tokens: 5 tokens", "output_tokens: azure-conv"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "request_rate: 5 req/s",
+        "prompt_tokens: 5 tokens",
+        "output_tokens: azure-conv",
+        "arrivals: poisson",
+        "arrivals: {index_of_dispersion: 4}",
+    ],
+)
 def test_what_the_trace_states_is_not_stated_twice(refused: Refused, key: str) -> None:
     message = refused(plain(REQUESTS), f"{{trace: requests, {key}}}")
     assert f"workload.{key.split(':')[0]}: the trace states this" in message

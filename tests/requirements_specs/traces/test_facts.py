@@ -137,6 +137,12 @@ def test_the_facts_are_those_of_the_busiest_window() -> None:
     assert facts.dispersion == {1.0: 0.0, 10.0: 0.0, 60.0: None}
 
 
+def test_times_that_are_rounded_say_nothing_of_less() -> None:
+    facts = facts_of(trace_of(np.repeat(3.0 * np.arange(400.0), 2)))
+    assert facts.dispersion[1.0] is None
+    assert facts.dispersion[10.0] is not None
+
+
 def test_a_short_trace_is_one_window() -> None:
     facts = facts_of(trace_of(np.arange(50.0)))
     assert facts.busiest.length_s == 49.0
