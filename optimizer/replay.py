@@ -93,8 +93,7 @@ def replay_trace(
 def _under(found: Answer, workload: Workload, rate_per_s: float) -> Answer:
     """The answer with its design alone, under another workload."""
     problem, design = at_lengths(found.problem, found.design, bin_workload(workload))
-    demand = replace(problem.demand, rate_per_s=rate_per_s)
-    return replace(found, problem=replace(problem, demand=demand), design=design)
+    return replace(found, problem=problem.carrying(rate_per_s), design=design)
 
 
 def _refuse_overlong(model: Model, trace: Trace) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from statistics import NormalDist
 
 from optimizer.answers import Answer
-from optimizer.evaluate import Laws, Question, mean_state
+from optimizer.evaluate import FleetArrivals, Laws, mean_state
 from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import candidates_of, rate_of
 from optimizer.traffic.simulate import Estimate, Fleet, Plan, Router, Sample, estimate, run
@@ -97,16 +97,23 @@ def simulate(spec: ServingSpec, found: Answer, runs: Runs, after_run: Callable[[
     """
     rate_per_s, scenarios = found.problem.demand.rate_per_s, []
     for risk in risks_of(spec):
-        law = Law(found, risk)
+        law, planned = Law(_in_bursts(found, runs.burstiness), risk), Law(found, risk)
         plan = Plan(
             seeds=tuple(range(1, runs.seeds + 1)),
             requests=runs.requests,
-            margin=ceil(max(MARGIN_SHARE * runs.requests, MARGIN_STAYS * rate_per_s * law.mean_e2e_s)),
+            margin=ceil(max(MARGIN_SHARE * runs.requests, MARGIN_STAYS * rate_per_s * planned.mean_e2e_s)),
             burstiness=runs.burstiness,
         )
         fleet = fleet_of(found, deviations_of(risk), runs.router)
         scenarios.append(compared(law, run(fleet, spec.workload, rate_per_s, plan, after_run)))
     return Simulation(runs, working_replicas(found), rate_per_s, tuple(scenarios))
+
+
+def _in_bursts(found: Answer, dispersion: float) -> Answer:
+    """The answer whose laws know of so bursty arrivals."""
+    problem = found.problem
+    question = replace(problem.question, arrivals=FleetArrivals(problem.demand.rate_per_s, dispersion))
+    return replace(found, problem=replace(problem, question=question))
 
 
 def risks_of(spec: ServingSpec) -> tuple[float, ...]:
@@ -130,7 +137,7 @@ class Law:
     def __init__(self, found: Answer, risk: float) -> None:
         question, design = found.problem.question, found.design
         candidate = candidates_of(found.problem.physics, design)
-        asked = Question(question.limits, question.load_cap, deviations_of(risk))
+        asked = replace(question, deviations=deviations_of(risk))
         state = mean_state(candidate, rate_of(found.problem.demand, design), asked)
         fits = (state.sequences_needed <= design.max_num_seqs) & (state.kv_tokens_needed <= state.kv_tokens)
         self.risk = risk

@@ -56,14 +56,14 @@ def simulate(
         RouterName, typer.Option(help="Who gets a request; prefix_aware needs a trace with prefix hashes.")
     ] = RouterName.ROUND_ROBIN,
     burstiness: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=POISSON,
             max=LARGEST_BURSTINESS,
             metavar="CV2",
-            help="Squared variation of gaps between arrivals; 1: Poisson.",
+            help="Squared variation of gaps between arrivals, 1: Poisson; if not given, as the specification says.",
         ),
-    ] = POISSON,
+    ] = None,
     trace: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Replay the requests of a trace, at its own rate."),
@@ -106,7 +106,8 @@ def simulate(
         if isinstance(found, Answer):
             chosen, risks = Router(router.value), len(risks_of(spec))
             if recorded is None:
-                runs = Runs(seeds, requests, chosen, burstiness)
+                bursts = spec.workload.index_of_dispersion if burstiness is None else burstiness
+                runs = Runs(seeds, requests, chosen, bursts)
                 with Progress("simulating", seeds * risks) as progress:
                     simulation = simulate(spec, found, runs, progress.step)
             else:

@@ -74,8 +74,9 @@ def percent(share: float) -> str:
 
 
 def signed_percent(share: float) -> str:
-    """`0.061` -> `+6.1 %`, `-0.2` -> `−20 %`."""
-    return f"{'−' if share < 0 else '+'}{percent(abs(share))}"
+    """`0.061` -> `+6.1 %`, `-0.2` -> `−20 %`; what is shown as nothing is not below it."""
+    shown = percent(abs(share))
+    return f"{'−' if share < 0 and shown != percent(0.0) else '+'}{shown}"
 
 
 def bar(share: float) -> str:

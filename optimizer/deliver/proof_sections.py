@@ -41,6 +41,8 @@ def _simulated(outcome: Outcome) -> tuple[str, ...]:
     if verification.seeds is None or objective.value is None or objective.analytic_bound is None:
         return (f"simulation refused all winners of {rounds}",)
     sample = f"{counted(len(verification.seeds), 'seed')} of {verification.requests:,} requests"
+    if not verification.seeds:
+        sample = f"{verification.requests:,} requests of the trace"
     if objective.value == objective.analytic_bound:
         return (f"verified by simulation ({sample}{'' if verification.rounds == 1 else f', {rounds}'})",)
     laws, value = (objective_text(objective.metric, each) for each in (objective.analytic_bound, objective.value))

@@ -52,7 +52,7 @@ def _traffic(simulation: SimulationOut) -> Section:
     routed = f"{simulation.router.replace('_', ' ')} over {counted(simulation.replicas, 'replica')}"
     if simulation.trace is not None:
         return _replayed(simulation, simulation.trace, routed)
-    arrivals = "Poisson" if simulation.burstiness == 1.0 else f"CV² {simulation.burstiness:g} (the law: Poisson)"
+    arrivals = "Poisson" if simulation.burstiness == 1.0 else f"CV² {simulation.burstiness:g}"
     seeds = f"{counted(len(simulation.seeds), 'seed')} of {simulation.requests:,} requests"
     return Section(
         "Traffic",

@@ -80,7 +80,8 @@ class SimulatedTrace(Result):
 class SimulationOut(Result):
     """The design under simulated requests, `requests` counted of each seed, or of the trace, which has none.
 
-    `burstiness` is the squared coefficient of variation of the time between arrivals; the law takes it as 1.
+    `burstiness` is the squared coefficient of variation of the time between arrivals; the law knows of it, too, but for
+    a trace, where it takes what the specification says.
     `scenarios`: the point prediction, then the one of the risk if that is another; `limits` speak of the last.
     """
 
@@ -110,10 +111,10 @@ class Refused(Result):
 class VerificationOut(Result):
     """How search and simulation came to the design.
 
-    `analytic_bound` of the objective is the optimum of the laws, which `refusals`
-    cut off; the model was solved `rounds` times.
-    `requests` were counted of each seed, on `pipelines` of the design that got `request_rate_per_s` together, in the
-    scenario of the risk. Where no design was accepted, all that tells of the simulated design is null.
+    `analytic_bound` of the objective is the optimum of the laws, which `refusals` cut off; the model was solved
+    `rounds` times. `requests` were counted of each seed, or of a trace, which has no seeds, on `pipelines` of the
+    design that got `request_rate_per_s` together, in the scenario of the risk. Where no design was accepted, all that
+    tells of the simulated design is null.
     """
 
     rounds: int

@@ -106,7 +106,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
         warnings=(
             *not_accepted(found.verification),
             *_idle_discounts(spec, space),
-            *arrival_doubts(spec.workload),
+            *arrival_doubts(spec.workload, found.verification),
             *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
         ),
     )

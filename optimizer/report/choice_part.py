@@ -75,8 +75,9 @@ def _alternative(spec: ServingSpec, found: Answer, loser: Loser) -> Alternative:
 def _tails(found: Answer, loser: Loser) -> tuple[float, float]:
     """Predicted p99 of TTFT and TPOT, seconds."""
     candidate = candidates_of(found.problem.physics, loser.column)
-    question = found.problem.question
-    state = mean_state(candidate, rate_of(loser.demand, loser.column), replace(question, deviations=0.0))
+    working = loser.column.replicas - loser.demand.spare_replicas
+    question = replace(found.problem.question.among(working), deviations=0.0)
+    state = mean_state(candidate, rate_of(loser.demand, loser.column), question)
     laws = Laws(candidate, state)
     ttft, tpot = (float(laws.statistic(metric, Statistic.P99)[0]) for metric in (Metric.TTFT, Metric.TPOT))
     return ttft, tpot

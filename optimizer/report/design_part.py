@@ -70,8 +70,15 @@ def price_label(offer: Offer) -> str:
 
 
 def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
-    """What the answer would cost at the point prediction, and with more parts and prices allowed."""
+    """What the answer would cost without bursts, at the point prediction, and with more parts and prices allowed."""
     allowances = []
+    if found.poisson_usd_micro is not None:
+        allowances.append(
+            Allowance(
+                change=f"arrivals: Poisson instead of dispersion {spec.workload.index_of_dispersion:.3g}",
+                usd_per_hour=usd_per_hour(found.poisson_usd_micro),
+            )
+        )
     if found.point_usd_micro is not None:
         allowances.append(
             Allowance(

@@ -176,7 +176,8 @@ def _loss(design: Operated, replicas: int, accelerators: int) -> LossOut:
 
 def _carried_per_s(design: Operated) -> float:
     """The rate that the working replicas carry together."""
-    return design.sizing.highest_rate_per_s * (design.found.design.replicas - design.sizing.spare_replicas)
+    working = np.array([design.found.design.replicas - design.sizing.spare_replicas])
+    return float((design.sizing.rate_of_one(working) * working)[0])
 
 
 def _rates(spec: ServingSpec, design: Operated) -> Floats:

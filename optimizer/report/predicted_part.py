@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from catalog.read import Snapshot
 from optimizer.answers import Answer
@@ -14,7 +15,7 @@ from optimizer.bottleneck.walls import (
     StepShares,
     memory_in_use,
 )
-from optimizer.evaluate import Candidates, Laws, Question, State, mean_state
+from optimizer.evaluate import Candidates, Laws, State, mean_state
 from optimizer.outcome import Latency, Predicted, WallOut
 from optimizer.question import INTERVAL_DEVIATIONS
 from optimizer.search.columns import candidates_of, rate_of
@@ -25,8 +26,7 @@ from requirements_specs.serving import ServingSpec
 def state_at(found: Answer, deviations: float) -> tuple[Candidates, State]:
     """The design in a scenario."""
     candidates = candidates_of(found.problem.physics, found.design)
-    question = found.problem.question
-    there = Question(question.limits, question.load_cap, deviations)
+    there = replace(found.problem.question, deviations=deviations)
     return candidates, mean_state(candidates, rate_of(found.problem.demand, found.design), there)
 
 

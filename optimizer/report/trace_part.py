@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from optimizer.answers import Verification
 from optimizer.outcome import DispersionOut, TraceOut
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.workload import ArrivalTrace, Workload
 
-BURSTY = 2.0
-"""The index of dispersion above which arrivals are not taken for Poisson."""
+MOVING = 2.0
+"""How much more dispersed arrivals are, over a longer time than that of the laws, where their rate itself moves."""
 
 
 def trace_read(trace: ArrivalTrace | None) -> TraceOut | None:
@@ -27,18 +28,20 @@ def trace_read(trace: ArrivalTrace | None) -> TraceOut | None:
     )
 
 
-def arrival_doubts(workload: Workload) -> tuple[str, ...]:
-    """What to doubt about the traffic of a design, where it was read from a trace."""
+def arrival_doubts(workload: Workload, verification: Verification | None) -> tuple[str, ...]:
+    """What to doubt about the traffic of a design, where it was read from a trace that did not confirm the design."""
     trace = workload.trace
     if trace is None:
         return ()
     warnings = []
     burstiest = trace.burstiest
-    if burstiest is not None and burstiest.index > BURSTY:
+    judged = None if verification is None else verification.judgement
+    replayed = judged is not None and not judged.seeds
+    if burstiest is not None and burstiest.index > MOVING * workload.index_of_dispersion and not replayed:
         scale = format_quantity(burstiest.scale_s, Dimension.TIME)
         warnings.append(
-            f"arrivals are burstier than Poisson (dispersion {burstiest.index:.3g} in {scale}): "
-            "they wait longer than predicted"
+            f"the rate itself moves (dispersion {burstiest.index:.3g} in {scale}, {workload.index_of_dispersion:.3g} "
+            "in the laws): requests wait longer than predicted; a shorter window is sized for the higher rate"
         )
     longest = (trace.longest_prompt_tokens, trace.longest_output_tokens)
     if longest[0] > workload.prompt_tokens.maximum or longest[1] > workload.output_tokens.maximum:

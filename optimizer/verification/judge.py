@@ -5,13 +5,16 @@ each three times the last. After a stage every limit that holds to the upper end
 limit whose whole interval is beyond it refuses it, and from the second stage on so does a value beyond it. What is
 still undecided after the last stage is refused. So noise alone refuses nothing that more requests would accept.
 
+A trace is put to the design as it came, its busiest window sped up to the peak. Nothing of that is drawn, so its own
+statistics decide, and there is one stage.
+
 Engine slots are no resource: where all of a pipeline's were ever taken and the stage did not accept, it is run again
 with the next larger number. A refusal therefore speaks of every number of slots.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 from optimizer.answers import HeldLimit, Judgement
@@ -19,8 +22,9 @@ from optimizer.evaluate import mean_state, statistics_of
 from optimizer.question import Problem
 from optimizer.search.columns import Column, candidates_of, rate_of
 from optimizer.topology.layouts import MAX_NUM_SEQS
-from optimizer.traffic.simulate import Plan, Router, Sample, estimate, run
-from optimizer.verification.fleet import design_fleet
+from optimizer.traffic.simulate import Plan, Router, Sample, Stream, estimate, replay, run
+from optimizer.verification.fleet import design_fleet, trace_fleet
+from optimizer.verification.recorded import recording_of
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.workload import Workload
 
@@ -30,9 +34,24 @@ STAGES = (3_000, 9_000, 27_000)
 # Every seed is loaded for as many mean E2E times, or by this share of the counted requests, before and after them.
 MARGIN_STAYS = 3.0
 MARGIN_SHARE = 0.1
-# Of a larger fleet so many pipelines are simulated, at the same rate each. In turn each gets every R-th arrival of a
-# Poisson stream, so fewer of them see the burstier arrivals: what these accept, the whole fleet does.
+# Of a larger fleet so many pipelines are simulated, at the same rate each, with as much less of the dispersion. In turn
+# each gets every R-th arrival, so of Poisson streams fewer see the burstier arrivals: what these accept, all do.
 MOST_PIPELINES = 8
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What was counted, of how many requests of which seeds, on how many pipelines and at which rate.
+
+    recorded: of a trace, which has no seeds.
+    """
+
+    sample: Sample
+    seeds: tuple[int, ...]
+    requests: int
+    pipelines: int
+    rate_per_s: float
+    recorded: bool
 
 
 class Judge:
@@ -41,6 +60,8 @@ class Judge:
     def __init__(self, problem: Problem, workload: Workload) -> None:
         self._problem = problem
         self._workload = workload
+        trace = workload.trace
+        self._recording = None if trace is None else recording_of(workload, trace)
         self._known: dict[tuple[int, int, int, int], Judgement] = {}
 
     def __call__(self, design: Column) -> Judgement:
@@ -55,29 +76,32 @@ class Judge:
         predicted_s, e2e_s = self._predicted(design)
         for stage, requests in enumerate(STAGES):
             while True:
-                sample, pipelines, rate = self._run(design, requests, e2e_s)
+                ran = self._run(design, requests, e2e_s)
                 held = tuple(
-                    HeldLimit(limit, value_s, estimate(sample.of(limit.metric), limit.statistic.probability))
+                    HeldLimit(limit, value_s, estimate(ran.sample.of(limit.metric), limit.statistic.probability))
                     for limit, value_s in zip(self._problem.question.limits, predicted_s, strict=True)
                 )
-                accepted = all(each.simulated.high <= each.limit.limit_s for each in held)
+                accepted = all(
+                    (each.simulated.value if ran.recorded else each.simulated.high) <= each.limit.limit_s
+                    for each in held
+                )
                 more = MAX_NUM_SEQS[design.max_num_seqs < MAX_NUM_SEQS]
                 useful = design.max_num_seqs < design.token_budget and len(more)
-                if accepted or not sample.slots_filled or not useful:
+                if accepted or not ran.sample.slots_filled or not useful:
                     break
                 design = replace(design, max_num_seqs=int(more[0]))
-            if accepted or any(_is_beyond(each, stage) for each in held):
+            if accepted or ran.recorded or any(_is_beyond(each, stage) for each in held):
                 break
         return Judgement(
             column=design,
             accepted=accepted,
-            seeds=SEEDS,
-            requests=requests,
-            pipelines=pipelines,
-            rate_per_s=rate,
+            seeds=ran.seeds,
+            requests=ran.requests,
+            pipelines=ran.pipelines,
+            rate_per_s=ran.rate_per_s,
             limits=held,
-            unfinished_share=sample.unfinished / sample.e2e_s.size,
-            preemptions=sample.preemptions,
+            unfinished_share=ran.sample.unfinished / ran.sample.e2e_s.size,
+            preemptions=ran.sample.preemptions,
         )
 
     def _predicted(self, design: Column) -> tuple[list[float], float]:
@@ -89,15 +113,30 @@ class Judge:
         *limits, e2e_s = statistics_of(candidate, state, (*question.limits, mean_e2e))[0].tolist()
         return limits, e2e_s
 
-    def _run(self, design: Column, requests: int, e2e_s: float) -> tuple[Sample, int, float]:
-        """The requests that were counted, on how many pipelines, and at which rate these got them."""
+    def _run(self, design: Column, requests: int, e2e_s: float) -> _Run:
+        """The requests of the trace, or as many as are to be counted of each seed."""
+        stream = None
+        if self._recording is not None:
+            stream = self._recording.stream(self._problem.demand.rate_per_s, MARGIN_STAYS * e2e_s)
+        return self._drawn(design, requests, e2e_s) if stream is None else self._recorded(design, stream)
+
+    def _recorded(self, design: Column, stream: Stream) -> _Run:
+        physics, deviations = self._problem.physics, self._problem.question.deviations
+        longest = int(stream.requests.prompt_tokens.max())
+        fleet = trace_fleet(self._problem, design, deviations, Router.ROUND_ROBIN, physics.bins, longest)
+        sample = replay(fleet, stream)
+        return _Run(sample, (), sample.e2e_s.size, fleet.pipelines, self._problem.demand.rate_per_s, recorded=True)
+
+    def _drawn(self, design: Column, requests: int, e2e_s: float) -> _Run:
         question, rate = self._problem.question, self._problem.demand.rate_per_s
         fleet = design_fleet(self._problem, design, question.deviations, Router.ROUND_ROBIN)
         pipelines = min(fleet.pipelines, MOST_PIPELINES)
-        rate *= pipelines / fleet.pipelines
+        share = pipelines / fleet.pipelines
+        rate *= share
         margin = ceil(max(MARGIN_SHARE * requests, MARGIN_STAYS * rate * e2e_s))
-        plan = Plan(SEEDS, requests, margin)
-        return run(replace(fleet, pipelines=pipelines), self._workload, rate, plan), pipelines, rate
+        plan = Plan(SEEDS, requests, margin, max(share * self._workload.index_of_dispersion, 1.0))
+        sample = run(replace(fleet, pipelines=pipelines), self._workload, rate, plan)
+        return _Run(sample, SEEDS, requests, pipelines, rate, recorded=False)
 
 
 def _is_beyond(held: HeldLimit, stage: int) -> bool:

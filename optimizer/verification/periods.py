@@ -46,7 +46,7 @@ def verified_units(
         return Carried(min(pipelines, MOST_PIPELINES), rate_per_s / pipelines)
 
     def accepts(units: int, rate_per_s: float) -> bool:
-        there = replace(problem, demand=replace(problem.demand, rate_per_s=rate_per_s))
+        there = problem.carrying(rate_per_s)
         judged = Judge(there, workload)(of_units(units))
         return judged.accepted and judged.column.max_num_seqs == design.max_num_seqs
 

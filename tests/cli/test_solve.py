@@ -382,3 +382,17 @@ def test_a_solver_that_found_nothing_in_its_time_ends_with_4(run: Run, monkeypat
     assert (answer["status"], answer["proved"]) == ("feasible", False)
     assert answer["objective"]["bound"] is None
     assert answer["design"] is not None
+
+
+def test_bursts_cost_more_than_poisson_arrivals_and_the_report_says_so(run: Run, tmp_path: Path) -> None:
+    text = (ROOT / "examples" / "code_bursts.yaml").read_text(encoding="utf-8")
+    poisson = tmp_path / "poisson.yaml"
+    poisson.write_text(text.replace("  arrivals: azure-code\n", ""), encoding="utf-8")
+    smooth, bursty = (
+        json.loads(run("solve", str(each), "--json").out) for each in (poisson, "examples/code_bursts.yaml")
+    )
+    assert bursty["cost"]["usd_per_hour"] > smooth["cost"]["usd_per_hour"]
+    (why,) = (each for each in bursty["allowances"] if each["change"] == "arrivals: Poisson instead of dispersion 14.8")
+    assert why["usd_per_hour"] == smooth["objective"]["analytic_bound"]
+    told = f"${bursty['allowances'][0]['usd_per_hour']:.2f}/h in place of ${bursty['cost']['usd_per_hour']:.2f}/h"
+    assert told in (ROOT / "README.md").read_text(encoding="utf-8")

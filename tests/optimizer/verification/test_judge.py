@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catalog.read import load
 from optimizer.additions import read_question
 from optimizer.answers import Answer, Judgement
 from optimizer.arithmetic.arrays import Floats
+from optimizer.errors import QuestionError
 from optimizer.search.columns import Column
 from optimizer.solve import answer
 from optimizer.topology.layouts import MAX_NUM_SEQS
@@ -179,3 +181,60 @@ def test_nothing_is_simulated_without_limits_or_for_another_objective() -> None:
         found = answer(spec, snapshot, simulated=True)
         assert isinstance(found, Answer)
         assert found.verification is None
+
+
+BURSTS = """kind: serving
+model: llama-3.1-8b
+workload: {{trace: requests.csv, peak_factor: {peak}}}
+slo: {{ttft: {{p99: {limit}}}}}
+inventory: {{accelerators: [h100-sxm-80gb]}}
+"""
+
+
+def traced(path: Path, limit: str = "600 ms", peak: float = 1.0) -> tuple[ServingSpec, Answer]:
+    """Forty prompts at once every 20 s, but for one second in which 40 more come: no law of waiting knows of it."""
+    times = np.sort(np.concatenate([np.repeat(np.arange(0.0, 600.0, 20.0), 40), np.linspace(300.2, 301.0, 40)]))
+    rows = "\n".join(f"{time:.3f},1000,20" for time in times.tolist())
+    (path / "requests.csv").write_text(f"time,prompt_tokens,output_tokens\n{rows}\n", encoding="utf-8")
+    (path / "spec.yaml").write_text(BURSTS.format(limit=limit, peak=peak), encoding="utf-8")
+    spec, snapshot = read_question(path / "spec.yaml", load())
+    found = answer(spec, snapshot, simulated=True)
+    assert isinstance(found, Answer)
+    return spec, found
+
+
+def test_a_trace_is_put_to_the_design_as_it_came(tmp_path: Path) -> None:
+    spec, found = traced(tmp_path)
+    assert found.verification is not None
+    judged = found.verification.judgement
+    assert judged is not None
+    assert judged.seeds == ()
+    assert judged.rate_per_s == pytest.approx(spec.workload.request_rate_per_s)
+    assert judged.limits[0].simulated.value <= 0.6
+    alone = replace(found.design, units=1, replicas=1)
+    refused = Judge(found.problem, spec.workload)(alone)
+    assert not refused.accepted
+    assert refused.limits[0].simulated.value > 0.6
+
+
+def test_a_trace_is_sped_up_to_the_peak(tmp_path: Path) -> None:
+    spec, found = traced(tmp_path)
+    there = found.problem.carrying(4.0 * found.problem.demand.rate_per_s)
+    usual, fast = (Judge(each, spec.workload)(found.design) for each in (found.problem, there))
+    assert fast.rate_per_s == pytest.approx(4.0 * usual.rate_per_s)
+    assert fast.limits[0].simulated.value > usual.limits[0].simulated.value
+
+
+def test_a_trace_that_changes_under_way_is_refused(tmp_path: Path) -> None:
+    spec, found = traced(tmp_path)
+    with (tmp_path / "requests.csv").open("a", encoding="utf-8") as file:
+        file.write("700,1000,20\n")
+    with pytest.raises(QuestionError, match=r"requests\.csv was changed"):
+        Judge(found.problem, spec.workload)
+
+
+def test_bursts_are_simulated_as_the_specification_says(code: tuple[ServingSpec, Answer]) -> None:
+    spec, found = code
+    bursty = spec.workload.model_copy(update={"index_of_dispersion": 20.0})
+    usual, in_bursts = (Judge(found.problem, each)(found.design) for each in (spec.workload, bursty))
+    assert in_bursts.limits[0].simulated.value > usual.limits[0].simulated.value

@@ -82,14 +82,14 @@ def test_every_period_is_simulated_with_its_units(diurnal: Answer) -> None:
     assert np.all(by_laws <= diurnal.period_units)
     assert max(diurnal.period_units) == design.units
     for units, rate in zip(diurnal.period_units, rates.tolist(), strict=True):
-        there = replace(problem, demand=replace(problem.demand, rate_per_s=rate))
+        there = problem.carrying(rate)
         assert Judge(there, spec.workload)(replace(design, replicas=units)).accepted
 
 
 def test_a_period_that_needs_more_slots_is_refused(diurnal: Answer) -> None:
     spec, _ = read_question(EXAMPLE, load())
     problem, few = diurnal.problem, replace(diurnal.design, max_num_seqs=16)
-    rates, by_laws = np.array([0.5 * problem.demand.rate_per_s]), np.array([3])
+    rates, by_laws = np.array([0.4 * problem.demand.rate_per_s]), np.array([3])
     assert verified_units(problem, spec.workload, diurnal.design, rates, by_laws).tolist() == [3]
     assert verified_units(problem, spec.workload, few, rates, by_laws).tolist() > [3]
 
