@@ -264,9 +264,9 @@ def critical_cases(draw: st.DrawFn) -> Case:
         TOKEN_BUDGETS[[draw(st.integers(0, len(TOKEN_BUDGETS) - 1))]],
         MAX_NUM_SEQS[-1:],
     )
-    carried = float(highest_rate(one, problem.question)[0])
     replicas = int(problem.space.replicas_per_unit[placement]) * draw(st.integers(1, 4))
     working = max(replicas - case.spec.availability.spare_replicas, 1)
+    carried = float(highest_rate(one, problem.question.among(float(working)))[0])
     rate = carried * working * draw(st.sampled_from((0.97, 0.999, 1.001, 1.03))) / case.spec.workload.peak_factor
     if not rate > 0.0:
         return case
