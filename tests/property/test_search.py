@@ -17,6 +17,7 @@ from requirements_specs.lengths import LengthDistribution
 from requirements_specs.serving import Availability, IntegerChoice, Layout, ServingSpec
 from requirements_specs.workload import Workload
 from tests.property.brute_force import best_of, tie_key_of_column
+from tests.property.portions import examples, in_two
 from tests.property.small_spaces import Case, critical_cases, offer_of, with_offers
 
 LEAST_SHARE_OF_TIES = 0.2
@@ -44,9 +45,11 @@ def check_against_brute_force(case: Case, tally: Counter[str]) -> None:
     assert one.threshold_usd_micro == best.usd_micro_per_hour
 
 
-def test_the_search_finds_what_trying_everything_finds() -> None:
+@in_two
+def test_the_search_finds_what_trying_everything_finds(portion: int) -> None:
     tally: Counter[str] = Counter()
 
+    @examples(portion, settings.default.max_examples // 2)
     @given(critical_cases())
     def agree(case: Case) -> None:
         check_against_brute_force(case, tally)

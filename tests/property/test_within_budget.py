@@ -26,6 +26,7 @@ from optimizer.topology.layouts import TOKEN_BUDGETS
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import Budget, Objective
 from tests.property.brute_force import Rows, best_of, rows_of, tie_key_of_column, within_caps
+from tests.property.portions import examples, in_two
 from tests.property.small_spaces import Case, critical_cases, wide_cases
 from tests.property.solved import changed
 
@@ -130,10 +131,11 @@ def test_the_fastest_design_is_that_of_trying_everything() -> None:
     assert tally["found"] >= 0.2 * tally["examples"], tally
 
 
-def test_the_most_requests_are_those_of_trying_everything() -> None:
+@in_two
+def test_the_most_requests_are_those_of_trying_everything(portion: int) -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=settings.default.max_examples // 8)
+    @examples(portion, settings.default.max_examples // 16)
     @given(budgeted())
     def agree(case: Case) -> None:
         case = changed(case, "workload", request_rate_per_s=round(case.spec.workload.request_rate_per_s, 6))
