@@ -57,6 +57,8 @@ class PromptStream:
 
     def mates(self, theta: Complexes) -> Complexes:
         """E e^{θ·(work of those in the batch of one that arrives)}, (R, F)."""
+        if (self.batch == 1.0).all():
+            return np.ones_like(theta)
         batch = self.batch[:, None]
         transform: Complexes = (1.0 / (batch - (batch - 1.0) * self._transform(theta))) ** 2
         return transform
