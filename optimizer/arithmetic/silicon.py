@@ -6,7 +6,7 @@ formulas of its own. What it has no table for is refused with the reason and nev
 steps hold no time of the engine beside kernels; memory and the engine's times of a first token stay ours.
 
 Ranks of attention data parallelism share prompts and sequences evenly. Tokens and sequences are whole there: shares are
-rounded up.
+rounded up. Projections of attention run in the format of the weights, also where checkpoints keep them in bf16.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ EXPERT_KERNELS = {
     "int4": "int4_wo",
 }
 CACHES = {"bf16": "bfloat16", "fp8": "fp8"}
-# Prompts are multiplied in bf16 by every engine that the measured runs name.
+# Prompts attend in bf16, for which there are tables; of fp8 those of latent attention are missing.
 PROMPT_ATTENTION = "bfloat16"
 # The shortest output that the package can be asked for.
 OUTPUT = 2
 # What it calls a time that is read from its tables alone.
 MEASURED = "silicon"
-# What the package raises for a table that it has not; it has no common base.
-REFUSALS = (ValueError, RuntimeError, LookupError, AttributeError)
+# What the package raises for a table that it has not: classes of its own, of these bases.
+REFUSALS = (ValueError, RuntimeError)
 
 
 class NotTabulatedError(Exception):
@@ -124,11 +124,12 @@ def load_tables() -> SiliconTables:
 
     """
     try:
-        sdk, common = import_module("aiconfigurator_core.sdk"), import_module("aiconfigurator_core.sdk.common")
+        engine = import_module("aiconfigurator_core.sdk.engine").EngineHandle
+        known_models = frozenset(import_module("aiconfigurator_core.sdk.common").DefaultHFModels)
     except ImportError:
         raise QuestionError(f"step times of measured kernels: {MISSING}") from None
     logging.getLogger("aiconfigurator_core").addHandler(logging.NullHandler())  # what it refuses is said per row
-    return SiliconTables(version(PACKAGE), sdk.EngineHandle, frozenset(common.DefaultHFModels))
+    return SiliconTables(version(PACKAGE), engine, known_models)
 
 
 def silicon_times(model: Model, rows: Sequence[ReplicaRow], replicas: Replicas, tables: SiliconTables) -> SiliconTimes:

@@ -168,7 +168,7 @@ def test_a_refusal_of_the_package_is_one_of_the_row() -> None:
 
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiconfigurator_core.sdk", None)
+    monkeypatch.setitem(sys.modules, "aiconfigurator_core.sdk.engine", None)
     with pytest.raises(QuestionError, match=r"not installed: pip install 'roofplan\[silicon\]'"):
         load_tables()
 

@@ -74,6 +74,6 @@ def test_a_score_of_no_common_run_says_why() -> None:
 def test_without_the_package_the_score_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "aiconfigurator_core.sdk", None)
+    monkeypatch.setitem(sys.modules, "aiconfigurator_core.sdk.engine", None)
     assert list(score._measured_kernels([], [], load())) == []
     assert "skipped: step times of measured kernels: aiconfigurator-core is not installed" in capsys.readouterr().out
