@@ -209,7 +209,12 @@ class SiliconTimes:
         return seconds
 
     def measured_share(self, decode_sequences: ArrayLike, decode_context: ArrayLike) -> Floats:
-        """Share of a decode step that is read from tables alone, (K,); the rest is by formulas, or by both."""
+        """Share of a decode step that is read from tables alone, (K,); the rest is by formulas, or by both.
+
+        Raises:
+            NotTabulatedError: a table of the step is missing.
+
+        """
         given = (self.dp_attention, decode_sequences, decode_context)
         ranks, decoding, context = (np.broadcast_to(values, self.count).tolist() for values in given)
         return np.array([_measured_share(*row) for row in zip(self.tables, ranks, decoding, context, strict=True)])
@@ -236,7 +241,10 @@ def _held(context: float) -> int:
 
 
 def _measured_share(table: StepTable, ranks: int, decoding: float, context: float) -> float:
-    operations = table.decode_step_per_op(ceil(decoding / ranks), _held(context), OUTPUT)
+    try:
+        operations = table.decode_step_per_op(ceil(decoding / ranks), _held(context), OUTPUT)
+    except REFUSALS as error:
+        raise NotTabulatedError(_said(error)) from error
     measured_ms = sum(time_ms for _, time_ms, _, source in operations if source == MEASURED)
     return measured_ms / sum(time_ms for _, time_ms, _, _ in operations)
 

@@ -43,6 +43,8 @@ class FakeEngine:
         return 2.0 + 0.1 * gen_tokens + gen_tokens * (isl + osl // 2) * 1e-4
 
     def decode_step_per_op(self, gen_tokens: int, isl: int, osl: int) -> list[tuple[str, float, float, str]]:
+        if self.missing:
+            raise RuntimeError(MISSING_TABLE)
         return [
             ("gemm", 3.0 * gen_tokens, 0.0, "silicon"),
             ("norm", 1.0 * gen_tokens, 0.0, "empirical"),
@@ -164,6 +166,8 @@ def test_a_refusal_of_the_package_is_one_of_the_row() -> None:
         times(case(), tables=fake(refuses=True))
     with pytest.raises(NotTabulatedError) as refused:
         times(case(), tables=fake(missing=True)).step_seconds(0.0, 0.0, 0.0, 1.0, 100.0)
+    with pytest.raises(NotTabulatedError, match="GEMM perf data missing"):
+        times(case(), tables=fake(missing=True)).measured_share(1.0, 100.0)
     assert str(refused.value) == "aiconfigurator-core: GEMM perf data missing at systems/l40s; available: fp8"
 
 
