@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arithmetic.arrays import Floats
-from optimizer.arithmetic.step_times import StepTimes
+from optimizer.arithmetic.step_times import LoadStepTimes
 
 # A request that is admitted while others are still short holds this share of its output on average.
 RESIDENT_OUTPUT_SHARE = 0.6
@@ -57,13 +57,13 @@ class Scenario:
     kv_tokens: Floats
 
 
-def as_predicted(step_times: StepTimes) -> Scenario:
+def as_predicted(step_times: LoadStepTimes) -> Scenario:
     """The point prediction: steps as they are, the whole KV cache."""
     return Scenario(np.ones(step_times.count), step_times.kv_capacity_tokens)
 
 
 def closed_loop(
-    step_times: StepTimes,
+    step_times: LoadStepTimes,
     shape: LoadShape,
     concurrency: Floats,
     requests: Floats,
@@ -110,7 +110,7 @@ def closed_loop(
     )
 
 
-def offline(step_times: StepTimes, shape: LoadShape, scenario: Scenario) -> LoadTimes:
+def offline(step_times: LoadStepTimes, shape: LoadShape, scenario: Scenario) -> LoadTimes:
     """Largest throughput with every request queued at the start; TTFT is of a request once it is admitted.
 
     C = the requests that the KV cache holds in full, at most 2048 per attention rank; tokens/s = C·O/(O·t_d + C·t_b)
@@ -131,7 +131,7 @@ def offline(step_times: StepTimes, shape: LoadShape, scenario: Scenario) -> Load
     return LoadTimes(ttft, tpot, ttft + np.maximum(output - 1.0, 0.0) * tpot, resident * output / cycle_s, resident)
 
 
-def static(step_times: StepTimes, shape: LoadShape, batch: Floats, scenario: Scenario) -> LoadTimes:
+def static(step_times: LoadStepTimes, shape: LoadShape, batch: Floats, scenario: Scenario) -> LoadTimes:
     """One batch of `batch` requests, (K,), prefilled together and decoded to its end: B·t_b + O·t_d.
 
     Raises ValueError if the KV cache does not hold the batch.
@@ -152,7 +152,7 @@ def _check_admitted(capacity: Floats, needed: Floats) -> None:
 
 
 def _step(
-    step_times: StepTimes,
+    step_times: LoadStepTimes,
     scenario: Scenario,
     tokens: Floats | float,
     sequences: Floats | float,
@@ -167,7 +167,7 @@ def _step(
     return slowed
 
 
-def _decode_s(step_times: StepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats) -> Floats:
+def _decode_s(step_times: LoadStepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats) -> Floats:
     return _step(step_times, scenario, 0.0, 0.0, 0.0, decoding, _context(shape))
 
 
@@ -176,7 +176,7 @@ def _context(shape: LoadShape) -> Floats:
 
 
 def _own_prefill_s(
-    step_times: StepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats, decode_s: Floats
+    step_times: LoadStepTimes, scenario: Scenario, shape: LoadShape, decoding: Floats, decode_s: Floats
 ) -> Floats:
     """What the prefill of one request adds to the steps that carry it, in equal chunks."""
     chunks = np.ceil(shape.new_tokens / step_times.prefill_chunk_tokens)
@@ -187,7 +187,7 @@ def _own_prefill_s(
 
 
 def _batched_prefill_s(
-    step_times: StepTimes, scenario: Scenario, shape: LoadShape, waiting: Floats, beside: Floats | None = None
+    step_times: LoadStepTimes, scenario: Scenario, shape: LoadShape, waiting: Floats, beside: Floats | None = None
 ) -> Floats:
     """Prefill per request when as many of the `waiting` prompts as a chunk holds share a step.
 

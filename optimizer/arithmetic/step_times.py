@@ -32,8 +32,11 @@ class MemorySplit:
     unused: Floats
 
 
-class StepTimes(Protocol):
-    """Step times of K physics keys of one model; every array is (K,). Engine times mean what `Engine` says."""
+class LoadStepTimes(Protocol):
+    """What the means of a load ask: steps of K physics keys of one model, every array is (K,).
+
+    Engine times mean what `Engine` says.
+    """
 
     @property
     def count(self) -> int:
@@ -46,10 +49,6 @@ class StepTimes(Protocol):
     @property
     def dp_attention(self) -> Integers:
         """Attention-data-parallel ranks."""
-
-    @property
-    def accelerators(self) -> Integers:
-        """Accelerators of a replica."""
 
     @property
     def host_s(self) -> Floats:
@@ -84,22 +83,6 @@ class StepTimes(Protocol):
         """Largest prefill chunk of a step in a closed loop."""
 
     @property
-    def kv_block_tokens(self) -> int:
-        """Tokens per KV block."""
-
-    @property
-    def memory(self) -> MemorySplit:
-        """Bytes of one accelerator."""
-
-    @property
-    def weight_bytes_per_accelerator(self) -> Floats:
-        """Bytes of weights on the fullest accelerator."""
-
-    @property
-    def kv_bytes_per_token(self) -> Floats:
-        """Bytes that one cached token takes in the whole replica, replication included."""
-
-    @property
     def kv_capacity_tokens(self) -> Floats:
         """Tokens that the KV cache of the whole replica holds, in whole blocks; zero or less: does not fit."""
 
@@ -126,6 +109,30 @@ class StepTimes(Protocol):
             ValueError: if a step has no tokens, or a value is negative or not finite.
 
         """
+
+
+class StepTimes(LoadStepTimes, Protocol):
+    """What a search asks beside them: bounds, bytes, and the same keys on parts that do not exist."""
+
+    @property
+    def accelerators(self) -> Integers:
+        """Accelerators of a replica."""
+
+    @property
+    def kv_block_tokens(self) -> int:
+        """Tokens per KV block."""
+
+    @property
+    def memory(self) -> MemorySplit:
+        """Bytes of one accelerator."""
+
+    @property
+    def weight_bytes_per_accelerator(self) -> Floats:
+        """Bytes of weights on the fullest accelerator."""
+
+    @property
+    def kv_bytes_per_token(self) -> Floats:
+        """Bytes that one cached token takes in the whole replica, replication included."""
 
     def floor_seconds(
         self,

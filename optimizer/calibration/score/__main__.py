@@ -3,8 +3,8 @@
     python -m optimizer.calibration.score [MEASURED] [--write docs/accuracy.md]
 
 Kernels are scored against measurements of our own, which are shipped. MEASURED is a directory with the published
-files of whole systems, which are not ours to ship; without it the command says what it skipped. Exits 1 if a bar is
-missed.
+files of whole systems, which are not ours to ship; without it the command says what it skipped, as it does without the
+extra `silicon`, whose measured kernels it compares our steps with. Exits 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from catalog.read import Snapshot, load
+from optimizer.arithmetic.silicon import load_tables
 from optimizer.calibration import argonne, splitwise, tensorrt_llm
 from optimizer.calibration.score import (
     calibration,
@@ -25,12 +26,14 @@ from optimizer.calibration.score import (
     engines,
     kernels,
     prefill_decode,
+    silicon,
     throughput,
 )
 from optimizer.calibration.score.render import text
 from optimizer.calibration.score.sections import Section
-from optimizer.calibration.silicon import FILE_NAME, read_silicon
-from optimizer.predict.file import predict_rows
+from optimizer.calibration.silicon import FILE_NAME, PredictionCase, read_silicon
+from optimizer.errors import QuestionError
+from optimizer.predict.file import PredictedRow, predict_rows
 
 # Sections whose files may be missing.
 _OPTIONAL: tuple[tuple[str, Callable[[Path, Snapshot], Section]], ...] = (
@@ -73,6 +76,7 @@ def _sections(measured: Path, snapshot: Snapshot, fitted: bool) -> Iterator[Sect
     runs = read_silicon(measured)
     rows = predict_rows([run.cells for run in runs], snapshot)
     yield closed_loops.section(runs, rows, snapshot)
+    yield from _measured_kernels(runs, rows, snapshot)
     yield decisions.section(runs, rows, snapshot)
     for file_name, section in _OPTIONAL:
         if (measured / file_name).is_file():
@@ -82,6 +86,18 @@ def _sections(measured: Path, snapshot: Snapshot, fitted: bool) -> Iterator[Sect
     yield calibration.section(runs, snapshot)
     if fitted:
         yield engines.section(measured, snapshot)
+
+
+def _measured_kernels(
+    runs: Sequence[PredictionCase], rows: Sequence[PredictedRow], snapshot: Snapshot
+) -> Iterator[Section]:
+    """The comparison with measured kernels, if their package is installed."""
+    try:
+        tables = load_tables()
+    except QuestionError as missing:
+        print(f"skipped: {missing}")
+    else:
+        yield silicon.section(runs, rows, snapshot, tables)
 
 
 if __name__ == "__main__":

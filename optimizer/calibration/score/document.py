@@ -25,7 +25,8 @@ REPRODUCE = """\
 1. Put the measured files into one directory. They are not shipped: some may be used but not passed on. Each section
    is headed by the name of its file; the reader in `optimizer/calibration/` says which columns it reads and how.
 2. Run `make score MEASURED=DIR`. It prints these sections, writes this file and `docs/accuracy/*.svg` anew, and exits
-   with 1 if a bar is missed. The same files and catalog give the same bytes.
+   with 1 if a bar is missed. The same files and catalog give the same bytes. Step times of measured kernels need the
+   extra: `pip install 'roofplan[silicon]'`; without it their section is left out.
 3. `python -m optimizer.calibration.fit DIR ERA` fits the constants of one engine era and prints what changes.
 4. Kernels are measured by `roofplan calibrate --measure` on a machine with a GPU and PyTorch."""
 
