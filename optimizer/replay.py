@@ -27,14 +27,11 @@ from optimizer.simulation import (
 )
 from optimizer.traffic.simulate import Router, replay, stream_of
 from optimizer.traffic.workload_bins import bin_workload
-from optimizer.verification import at_lengths, trace_fleet
+from optimizer.verification import FEWEST_COUNTED, at_lengths, trace_fleet
 from requirements_specs.serving import ServingSpec
 from requirements_specs.traces.facts import lengths
 from requirements_specs.traces.trace import Trace
 from requirements_specs.workload import Workload
-
-# Of fewer the 99th percentile is the slowest one.
-FEWEST_COUNTED = 100
 
 
 def replay_trace(

@@ -2,7 +2,6 @@
 
 from requirements_specs import convert
 from requirements_specs.errors import ValueProblem
-from requirements_specs.keys import NAMED_WORKLOADS
 from requirements_specs.known import resolve
 from requirements_specs.quantity import Dimension, format_quantity
 from requirements_specs.section import Findings, Section
@@ -49,19 +48,20 @@ def _of_trace(workload: Section, trace: ArrivalTrace, findings: Findings) -> flo
 
 
 def _named(text: str, findings: Findings) -> float:
-    name = resolve(text, frozenset({*NAMED_WORKLOADS, _POISSON}), "arrivals")
-    if name == _POISSON:
-        return 1.0
     from requirements_specs.named_workloads import named_workloads  # here, so that only a spec with a name reads them
 
-    workload = named_workloads()[name]
-    index = workload.index_of_dispersion
-    if index is None:
-        timed = [each for each, known in named_workloads().items() if known.index_of_dispersion is not None]
-        raise ValueProblem(
-            f"{name} was published without times",
-            read=text,
-            allowed=", ".join((_POISSON, *timed, "{index_of_dispersion: 4}")),
-        )
+    timed = {
+        name: (workload, index)
+        for name, workload in named_workloads().items()
+        if (index := workload.index_of_dispersion) is not None
+    }
+    if text in named_workloads() and text not in timed:
+        raise ValueProblem(f"{text} was published without times", read=text, allowed=f"{_POISSON}, {', '.join(timed)}")
+    if not text[:1].isalpha():
+        raise ValueProblem("a number needs its key", read=text, allowed=f"{{index_of_dispersion: 4}}, or {_POISSON}")
+    name = resolve(text, frozenset({*timed, _POISSON}), "arrivals")
+    if name == _POISSON:
+        return 1.0
+    workload, index = timed[name]
     findings.assume(_KEY, f"index of dispersion {index:.3g}", f"{name}: {workload.origin}, its busiest 10 min")
     return index

@@ -170,9 +170,8 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
     steps = np.maximum(bins.output_tokens - 1.0, 0.0)
     variance, third, joined_s = _window_cumulants(point, bins, steps, moments, rho)
     # Who comes in a batch joins with it; where arrivals keep apart, fewer of those there are run beside a request.
-    mates = ((point.dispersion - 1.0) * np.where(point.dispersion < 1.0, np.minimum(point.sequences, 1.0), 1.0))[
-        :, None
-    ]
+    there = np.where(point.dispersion < 1.0, np.minimum(point.sequences, 1.0), 1.0)
+    mates = ((point.dispersion - 1.0) * there)[:, None]
     mates_s = np.maximum(mates, 0.0) * moments[0]
 
     # What piled up behind the own prompt goes first: the step that carried it was longer than others.

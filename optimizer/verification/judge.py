@@ -14,6 +14,7 @@ with the next larger number. A refusal therefore speaks of every number of slots
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -24,7 +25,7 @@ from optimizer.search.columns import Column, candidates_of, rate_of
 from optimizer.topology.layouts import MAX_NUM_SEQS
 from optimizer.traffic.simulate import Plan, Router, Sample, Stream, estimate, replay, run
 from optimizer.verification.fleet import design_fleet, trace_fleet
-from optimizer.verification.recorded import recording_of
+from optimizer.verification.recorded import recorded_window
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.workload import Workload
 
@@ -61,7 +62,7 @@ class Judge:
         self._problem = problem
         self._workload = workload
         trace = workload.trace
-        self._recording = None if trace is None else recording_of(workload, trace)
+        self._window = None if trace is None else recorded_window(workload, trace)
         self._known: dict[tuple[int, int, int, int], Judgement] = {}
 
     def __call__(self, design: Column) -> Judgement:
@@ -71,6 +72,12 @@ class Judge:
             self._known[same] = self._simulated(design)
         known = self._known[same]
         return replace(known, column=replace(design, max_num_seqs=known.column.max_num_seqs))
+
+    def at_rate(self, rate_per_s: float) -> Judge:
+        """The judge of the same problem at another rate; a trace is not read again."""
+        other = copy(self)
+        other._problem, other._known = self._problem.carrying(rate_per_s), {}
+        return other
 
     def _simulated(self, design: Column) -> Judgement:
         predicted_s, e2e_s = self._predicted(design)
@@ -116,8 +123,8 @@ class Judge:
     def _run(self, design: Column, requests: int, e2e_s: float) -> _Run:
         """The requests of the trace, or as many as are to be counted of each seed."""
         stream = None
-        if self._recording is not None:
-            stream = self._recording.stream(self._problem.demand.rate_per_s, MARGIN_STAYS * e2e_s)
+        if self._window is not None:
+            stream = self._window.stream(self._problem.demand.rate_per_s, MARGIN_STAYS * e2e_s)
         return self._drawn(design, requests, e2e_s) if stream is None else self._recorded(design, stream)
 
     def _recorded(self, design: Column, stream: Stream) -> _Run:

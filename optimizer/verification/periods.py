@@ -35,7 +35,7 @@ def verified_units(
     problem: Problem, workload: Workload, design: Column, rates_per_s: Floats, by_laws: Integers
 ) -> Integers:
     """Units of each period, (P,), no fewer than the laws ask for; the design was accepted at the demand."""
-    stages = int(problem.physics.step_times.pp[design.key])
+    judge, stages = Judge(problem, workload), int(problem.physics.step_times.pp[design.key])
 
     def of_units(units: int) -> Column:
         # a simulation looks at nothing else of a column that its units change
@@ -46,8 +46,7 @@ def verified_units(
         return Carried(min(pipelines, MOST_PIPELINES), rate_per_s / pipelines)
 
     def accepts(units: int, rate_per_s: float) -> bool:
-        there = problem.carrying(rate_per_s)
-        judged = Judge(there, workload)(of_units(units))
+        judged = judge.at_rate(rate_per_s)(of_units(units))
         return judged.accepted and judged.column.max_num_seqs == design.max_num_seqs
 
     return fewest_accepted(rates_per_s, by_laws, each(design.units, problem.demand.rate_per_s), each, accepts)

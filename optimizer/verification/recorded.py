@@ -19,7 +19,7 @@ FEWEST_COUNTED = 100
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedWindow:
     """A trace and the window of it that counts; prompts find `prefix_cache_hit` of themselves in the prefix cache."""
 
     trace: Trace
@@ -36,7 +36,7 @@ class Recording:
         return stream if counted >= FEWEST_COUNTED else None
 
 
-def recording_of(workload: Workload, trace: ArrivalTrace) -> Recording:
+def recorded_window(workload: Workload, trace: ArrivalTrace) -> RecordedWindow:
     """Read again what a workload was read from.
 
     What only loads a design before and after the window is cut to the lengths that the design is sized for. What the
@@ -55,4 +55,4 @@ def recording_of(workload: Workload, trace: ArrivalTrace) -> Recording:
         output_tokens=np.minimum(read.output_tokens, int(workload.output_tokens.maximum)),
         prefix_blocks=None,
     )
-    return Recording(cut, busiest_window_of(read, trace.window_s), workload.prefix_cache_hit)
+    return RecordedWindow(cut, busiest_window_of(read, trace.window_s), workload.prefix_cache_hit)

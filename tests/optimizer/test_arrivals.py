@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizer.evaluate import (
@@ -64,6 +64,7 @@ def test_burstier_arrivals_wait_longer_and_need_more_slots(one: float, other: fl
     assert smooth.point.step_s[0] == bursty.point.step_s[0]
 
 
+@settings(max_examples=40)
 @given(st.floats(1.0, 30.0), st.integers(1, 30))
 def test_more_replicas_carry_more_each(dispersion: float, replicas: int) -> None:
     fleet = FleetArrivals(rate_per_s=100.0, dispersion=dispersion)

@@ -98,6 +98,7 @@ def test_a_candidate_that_holds_at_a_rate_holds_at_less() -> None:
     assert tally["both"] >= 200, tally
 
 
+@settings(max_examples=settings.default.max_examples // 2)
 @given(picked, st.integers(0, 3))
 def test_a_candidate_that_holds_on_some_units_holds_on_more(drawn: Picked, spares: int) -> None:
     problem, candidates = drawn.candidates()

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.property.parts import Scaled, scaled_network, scaled_part
 from tests.property.small_spaces import Case, critical_cases, with_offers, with_parts
@@ -25,6 +25,7 @@ def on_better_parts(case: Case, what: Scaled, factor: float) -> Case:
 def test_twice_the_resource_never_costs_more(what: Scaled) -> None:
     tally: Counter[str] = Counter()
 
+    @settings(max_examples=settings.default.max_examples // 2)
     @given(critical_cases())
     def hold(case: Case) -> None:
         before, after = cost_of(case), cost_of(on_better_parts(case, what, 2))

@@ -44,3 +44,5 @@ def test_the_table_of_the_documentation_is_of_these() -> None:
     for name, workload in named_workloads().items():
         prompt, output = (workload.lengths(key).mean for key in ("prompt_tokens", "output_tokens"))
         assert f"| `{name}` | {workload.requests:,} | {prompt:,.0f} | {output:,.0f} |" in page
+        index = workload.index_of_dispersion
+        assert (index is None) == (f"`{name}` {index}" not in page)

@@ -235,6 +235,7 @@ BAD_WORKLOADS = [
     ("peak_factor: 0.5", "4:16: workload.peak_factor: not a possible factor", "a number from 1"),
     ("trace: x.csv", "4:3: workload.trace: x.csv: cannot be read: No such file", "allowed: a trace: CSV with time"),
     ("arrivals: sharegpt", "4:13: workload.arrivals: sharegpt was published without times", "azure-code"),
+    ("arrivals: 4", "4:13: workload.arrivals: a number needs its key", "{index_of_dispersion: 4}"),
     ("arrivals: azure-cod", "4:13: workload.arrivals: ", "azure-code"),
     ("arrivals: {index_of_dispersion: 0.5}", "4:35: workload.arrivals.index_of_dispersion: ", "a number from 1"),
     ("arrivals: {}", "4:3: workload.arrivals.index_of_dispersion: this key is missing", "4"),
