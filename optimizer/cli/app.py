@@ -211,5 +211,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × or ≤ still gets its report
-    # Not app(): that would put typer's own hook in place of ours.
-    typer.main.get_command(app)(prog_name="roofplan")
+    try:
+        # Not app(): that would put typer's own hook in place of ours.
+        typer.main.get_command(app)(prog_name="roofplan")
+    finally:
+        gc.freeze()  # what is left goes with the process: to look through it for cycles would take a third of a second

@@ -21,6 +21,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
+# Up to this |θ|Δ the series of e^{θΔ} is both shorter than the sum over pieces and exact: beyond, its terms cancel.
+NEAR = 6.0
+MOST_TERMS = 60
+ROUNDING = 1e-17
+
 
 @dataclass(frozen=True)
 class PromptStream:
@@ -72,11 +77,42 @@ class PromptStream:
         return mean, 2.0 * more * (second + more * first**2)
 
     def _transform(self, theta: Complexes) -> Complexes:
-        """E e^{θ·(a piece)}, (R, F); bin by bin: the (R, F, J) array of all would leave the cache."""
-        transform = np.zeros_like(theta)
-        for column, probability in enumerate(self.share.tolist()):
-            transform += probability * np.exp(theta * self.work_s[:, column, None])
+        """E e^{θ·(a piece)}, (R, F); where |θ|·(longest piece) is small for all of a row, by its moments.
+
+        Row by row: most arguments are generations of the recursion, and those shrink.
+        """
+        reach = np.abs(theta).max(axis=1) * self.work_s.max(axis=1)
+        near = reach <= NEAR
+        if not near.any():
+            return _by_pieces(theta, self.work_s, self.share)
+        if near.all():
+            return _by_moments(theta, self.work_s, self.share, float(reach.max()))
+        transform = np.empty_like(theta)
+        transform[near] = _by_moments(theta[near], self.work_s[near], self.share, float(reach[near].max()))
+        transform[~near] = _by_pieces(theta[~near], self.work_s[~near], self.share)
         return transform
+
+
+def _by_pieces(theta: Complexes, work_s: Floats, share: Floats) -> Complexes:
+    """E e^{θΔ}, (R, F); bin by bin: the (R, F, J) array of all would leave the cache."""
+    transform = np.zeros_like(theta)
+    for column, probability in enumerate(share.tolist()):
+        transform += probability * np.exp(theta * work_s[:, column, None])
+    return transform
+
+
+def _by_moments(theta: Complexes, work_s: Floats, share: Floats, reach: float) -> Complexes:
+    """E e^{θΔ} = Σ θᵏ·E[Δᵏ]/k!, (R, F), where |θ|Δ ≤ reach; as many terms as rounding leaves visible."""
+    terms = np.cumprod(reach / np.arange(1.0, MOST_TERMS))
+    order = 1 + int(np.count_nonzero(terms > ROUNDING))
+    powers = np.cumprod(work_s[:, :, None] / np.arange(1.0, order + 1.0), axis=2)
+    coefficients = np.einsum("rjk,j->kr", powers, share)[:, :, None]
+    transform = theta * coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        transform += coefficient
+        transform *= theta
+    transform += 1.0
+    return transform
 
 
 def prompt_stream(rate_per_s: Floats, work_s: Floats, dispersion: Floats, share: Floats) -> PromptStream:
