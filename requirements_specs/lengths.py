@@ -181,7 +181,7 @@ class LengthDistribution(BaseModel):
         ]
         return bin_means(pieces, [float(edge) for edge in edges])
 
-    def draw(self, random: np.random.Generator, count: int) -> NDArray[np.int64]:
+    def draw(self, random: "np.random.Generator", count: int) -> NDArray[np.int64]:
         """`count` independent lengths (count,) in whole tokens, the nearest to the curve and at least one."""
         # Normal deviates in place of probabilities: the curve is log-linear in them.
         deviates = [_DEVIATE.inv_cdf(min(max(p, _LEAST), 1.0 - _LEAST)) for p in self.probabilities]

@@ -4,8 +4,13 @@
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import nullcontext
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from optimizer.search.solver_process import SolverProcess
 
 settings.register_profile(
     "suite",
@@ -17,3 +22,15 @@ settings.register_profile(
 )
 settings.register_profile("bench", settings.get_profile("suite"), max_examples=2000)
 settings.load_profile(os.environ.get("ROOFPLAN_PROFILE", "suite"))
+
+
+@pytest.fixture(scope="session")
+def running_solver() -> Iterator[SolverProcess]:
+    with SolverProcess() as solver:
+        yield solver
+
+
+@pytest.fixture
+def shared_solver(running_solver: SolverProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands share one CP-SAT: importing it takes longer than most of them do."""
+    monkeypatch.setattr("optimizer.search.solver_process.SolverProcess", lambda: nullcontext(running_solver))

@@ -28,6 +28,7 @@ def commands(text: str) -> list[str]:
     return [line[2:] for block in blocks(text, "console") for line in block.splitlines() if line.startswith("$ ")]
 
 
+@pytest.mark.usefixtures("shared_solver")
 @pytest.mark.parametrize("command", [line for line in commands(README) if line.startswith("roofplan ")])
 def test_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

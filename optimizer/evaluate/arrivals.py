@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class FleetArrivals:
         """The same where the number of replicas does not follow from the rate; a scalar or (R,)."""
         return ReplicaArrivals(self.dispersion / replicas)
 
+    def take(self, rows: Integers) -> FleetArrivals:  # noqa: ARG002 (the signature of ReplicaArrivals)
+        """The same: a rate tells the arrivals of any row."""
+        return self
+
 
 @dataclass(frozen=True)
 class ReplicaArrivals:
@@ -42,6 +47,10 @@ class ReplicaArrivals:
     def among(self, replicas: float | Floats) -> ReplicaArrivals:  # noqa: ARG002 (the signature of FleetArrivals)
         """The same."""
         return self
+
+    def take(self, rows: Integers) -> ReplicaArrivals:
+        """Of the given rows."""
+        return self if np.ndim(self.dispersion) == 0 else ReplicaArrivals(np.asarray(self.dispersion)[rows])
 
 
 POISSON = ReplicaArrivals(1.0)

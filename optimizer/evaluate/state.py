@@ -55,6 +55,10 @@ class Question:
         """The same question of so many replicas, whatever they carry; a scalar or (R,)."""
         return replace(self, arrivals=self.arrivals.among(replicas))
 
+    def take(self, rows: NDArray[np.int64]) -> Question:
+        """The question of the given rows, where it is not the same for all."""
+        return replace(self, arrivals=self.arrivals.take(rows))
+
 
 @dataclass(frozen=True)
 class State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from optimizer.outcome import (
     Outcome,
@@ -13,10 +14,12 @@ from optimizer.outcome import (
     SimulationOut,
     Verdict,
 )
-from optimizer.simulation import Replayed, ScenarioRun, Simulation
-from optimizer.traffic.simulate import Estimate
 from requirements_specs.requirement import LatencyLimit
 from requirements_specs.serving import ServingSpec
+
+if TYPE_CHECKING:
+    from optimizer.simulation import Replayed, ScenarioRun, Simulation
+    from optimizer.traffic.simulate import Estimate
 
 
 def with_simulation(outcome: Outcome, spec: ServingSpec, simulation: Simulation) -> Outcome:

@@ -28,6 +28,8 @@ Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 # Placements evaluated together; after each block the cost of the designs found so far prunes the next.
 BLOCK = 24
+# Rows that are evaluated together cost hardly more than one: while fewer are left, each is tried at several numbers.
+FEW_ROWS = 24
 # The first guesses of the cost, as powers of this over the cheapest bound; after them no cost is assumed.
 GUESS_GROWTH = 1.5
 GUESSES = 8
@@ -182,8 +184,18 @@ def _exact_units(
         rows = np.flatnonzero(found & (upper - lower > 1))
         if not len(rows):
             break
-        middle = (lower[rows] + upper[rows]) // 2
-        met = holds(rows, middle)
-        upper[rows] = np.where(met, middle, upper[rows])
-        lower[rows] = np.where(met, lower[rows], middle)
+        tried = _numbers_between(lower[rows], upper[rows], max(1, FEW_ROWS // len(rows)))
+        met = holds(np.repeat(rows, tried.shape[1]), tried.ravel()).reshape(tried.shape)
+        ends = np.concatenate([lower[rows, None], tried, upper[rows, None]], axis=1)
+        first_met = 1 + np.where(met.any(axis=1), met.argmax(axis=1), tried.shape[1])
+        each = np.arange(len(rows))
+        lower[rows], upper[rows] = ends[each, first_met - 1], ends[each, first_met]
     return np.where(found, upper, 0).reshape(len(block), budgets)
+
+
+def _numbers_between(lower: Integers, upper: Integers, count: int) -> Integers:
+    """So many whole numbers between two, (R, count), closer together near the lower: bounds are seldom far too low."""
+    shares = np.arange(1, count + 1) / (count + 1)
+    start, stop = lower[:, None] + 1.0, upper[:, None] + 1.0
+    numbers = np.floor(start * (stop / start) ** shares).astype(np.int64) - 1
+    return np.clip(numbers, lower[:, None] + 1, upper[:, None] - 1)

@@ -249,9 +249,17 @@ def wide_cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def critical_cases(draw: st.DrawFn) -> Case:
-    """A problem whose rate is, half of the time, within 3 % of what a few units of one candidate carry."""
+def split_cases(draw: st.DrawFn) -> Case:
+    """A problem without caps in which every replica spans links."""
     case = draw(cases())
+    layout = Layout(tp=IntegerChoice(values=draw(st.sampled_from(((2,), (4,), (2, 4), (4, 8))))))
+    return Case(case.snapshot, case.spec.model_copy(update={"layout": layout}))
+
+
+@st.composite
+def critical_cases(draw: st.DrawFn, of: st.SearchStrategy[Case] | None = None) -> Case:
+    """A problem whose rate is, half of the time, within 3 % of what a few units of one candidate carry."""
+    case = draw(cases() if of is None else of)
     if draw(st.booleans()):
         return case
     problem = pose(case.spec, case.snapshot)

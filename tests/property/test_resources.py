@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.property.parts import Scaled, scaled_network, scaled_part
-from tests.property.small_spaces import Case, critical_cases, with_offers, with_parts
+from tests.property.small_spaces import Case, critical_cases, split_cases, with_offers, with_parts
 from tests.property.solved import NOTHING, cost_of
 
 
@@ -25,8 +25,7 @@ def on_better_parts(case: Case, what: Scaled, factor: float) -> Case:
 def test_twice_the_resource_never_costs_more(what: Scaled) -> None:
     tally: Counter[str] = Counter()
 
-    @settings(max_examples=settings.default.max_examples // 2)
-    @given(critical_cases())
+    @given(critical_cases(split_cases() if what is Scaled.LINKS else None))
     def hold(case: Case) -> None:
         before, after = cost_of(case), cost_of(on_better_parts(case, what, 2))
         tally["examples"] += 1
