@@ -30,7 +30,8 @@ Integers = NDArray[np.int64]
 
 # Rates tried at once between two that are known, as shares of their distance: few rows cost hardly more than one.
 _CUTS = np.arange(1, 4) / 4.0
-_ROUNDS_OF_CUTS = 9
+# A rate that holds is below one that does not by less than this factor.
+_RATE_PRECISION = 1.0001
 
 
 def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:
@@ -167,19 +168,18 @@ def highest_rate(candidates: Candidates, question: Question, lowest_per_s: float
     """Highest arrival rate of one replica at which every requirement holds, (R,) per second.
 
     Sections on the logarithm of the rate between `lowest_per_s` and the bound of the mean layer; the result holds, one
-    part in 10⁵ more may not (from a rate within tenfold of it; relative to their logarithm else). 0 where even
-    `lowest_per_s` does not hold.
+    part in 10⁴ more may not. 0 where even `lowest_per_s` does not hold.
     """
     lower = np.full(len(candidates), lowest_per_s)
-    feasible = meets(candidates, lower, question)
     upper = np.maximum(rate_bound(candidates, question), 2.0 * lowest_per_s)
-    each = np.arange(len(candidates))
-    repeated = np.repeat(each, len(_CUTS))
-    copies, their_question = candidates.take(repeated), question.take(repeated)
-    for _ in range(_ROUNDS_OF_CUTS):
-        tried = lower[:, None] * (upper / lower)[:, None] ** _CUTS
-        failed = ~meets(copies, tried.ravel(), their_question).reshape(tried.shape)
-        last_held = np.where(failed.any(axis=1), failed.argmax(axis=1), len(_CUTS))
-        ends = np.concatenate([lower[:, None], tried, upper[:, None]], axis=1)
-        lower, upper = ends[each, last_held], ends[each, last_held + 1]
+    feasible = meets(candidates, lower, question)
+    rows = np.flatnonzero(feasible)
+    while len(rows):
+        each, repeated = np.arange(len(rows)), np.repeat(rows, len(_CUTS))
+        tried = lower[rows, None] * (upper / lower)[rows, None] ** _CUTS
+        met = meets(candidates.take(repeated), tried.ravel(), question.take(repeated)).reshape(tried.shape)
+        last_held = np.where(met.all(axis=1), len(_CUTS), met.argmin(axis=1))
+        ends = np.concatenate([lower[rows, None], tried, upper[rows, None]], axis=1)
+        lower[rows], upper[rows] = ends[each, last_held], ends[each, last_held + 1]
+        rows = rows[upper[rows] > lower[rows] * _RATE_PRECISION]
     return np.where(feasible, lower, 0.0)

@@ -30,6 +30,8 @@ Bools = NDArray[np.bool_]
 BLOCK = 24
 # Rows that are evaluated together cost hardly more than one: while fewer are left, each is tried at several numbers.
 FEW_ROWS = 24
+# So few placements are not worth a guess of the cost.
+FEW_PLACEMENTS = 6
 # The first guesses of the cost, as powers of this over the cheapest bound; after them no cost is assumed.
 GUESS_GROWTH = 1.5
 GUESSES = 8
@@ -100,8 +102,8 @@ def refine(
 
 
 def _guesses(bounds_usd_micro: Integers) -> Iterator[int | None]:
-    """Costs to try, rising from the cheapest bound; None, no limit, is the last."""
-    if len(bounds_usd_micro):
+    """Costs to try, rising from the cheapest bound; None, no limit, is the last, and the only one for few placements."""
+    if len(bounds_usd_micro) > FEW_PLACEMENTS:
         for power in range(1, GUESSES + 1):
             yield int(float(bounds_usd_micro[0]) * GUESS_GROWTH**power)
     yield None
