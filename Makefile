@@ -48,6 +48,7 @@ $(INSTALLED): pyproject.toml
 		echo "building $(VENV) with $$("$$python" --version)" >&2; \
 		"$$python" -m venv $(VENV) && \
 		$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]' && \
+		$(BIN)/python -m compileall -q catalog optimizer requirements_specs && \
 		touch $@ && exit 0; \
 		exit 1; \
 	done; \

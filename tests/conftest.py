@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from optimizer.search.solver_process import SolverProcess
 
+# As the commands have it, and as workers that share the cores need it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 settings.register_profile(
     "suite",
     max_examples=200,

@@ -31,7 +31,7 @@ Integers = NDArray[np.int64]
 # Rates tried at once between two that are known, as shares of their distance: few rows cost hardly more than one.
 _CUTS = np.arange(1, 4) / 4.0
 # A rate that holds is below one that does not by less than this factor.
-_RATE_PRECISION = 1.0001
+_RATE_PRECISION = 1.00002
 
 
 def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Bools:
@@ -167,8 +167,8 @@ def e2e_mean_s(candidates: Candidates, rate_per_s: Floats, question: Question) -
 def highest_rate(candidates: Candidates, question: Question, lowest_per_s: float = LOWEST_RATE_PER_S) -> Floats:
     """Highest arrival rate of one replica at which every requirement holds, (R,) per second.
 
-    Sections on the logarithm of the rate between `lowest_per_s` and the bound of the mean layer; the result holds, one
-    part in 10⁴ more may not. 0 where even `lowest_per_s` does not hold.
+    Sections on the logarithm of the rate between `lowest_per_s` and the bound of the mean layer; the result holds, two
+    parts in 10⁵ more may not. 0 where even `lowest_per_s` does not hold.
     """
     lower = np.full(len(candidates), lowest_per_s)
     upper = np.maximum(rate_bound(candidates, question), 2.0 * lowest_per_s)

@@ -102,7 +102,7 @@ def refine(
 
 
 def _guesses(bounds_usd_micro: Integers) -> Iterator[int | None]:
-    """Costs to try, rising from the cheapest bound; None, no limit, is the last, and the only one for few placements."""
+    """Costs to try, rising from the cheapest bound, then None, no limit; for few placements only that."""
     if len(bounds_usd_micro) > FEW_PLACEMENTS:
         for power in range(1, GUESSES + 1):
             yield int(float(bounds_usd_micro[0]) * GUESS_GROWTH**power)

@@ -107,7 +107,7 @@ def _by_moments(theta: Complexes, work_s: Floats, share: Floats, reach: float) -
     order = 1 + int(np.count_nonzero(terms > ROUNDING))
     powers = np.cumprod(work_s[:, :, None] / np.arange(1.0, order + 1.0), axis=2)
     coefficients = np.einsum("rjk,j->kr", powers, share)[:, :, None]
-    transform = theta * coefficients[-1]
+    transform: Complexes = theta * coefficients[-1]
     for coefficient in coefficients[-2::-1]:
         transform += coefficient
         transform *= theta

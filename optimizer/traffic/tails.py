@@ -165,7 +165,9 @@ def _sine_waves(frequencies: int, parts: int) -> Floats:
 
 def _tail(coefficients: Floats) -> Floats:
     """P(W > x) at the parts of the support, (R, PARTS + 1), from Re E e^{iuW} at the frequencies, (R, F − 1)."""
-    below = np.linspace(0.0, 1.0, PARTS + 1) + np.einsum("rf,pf->rp", coefficients, _sine_waves(FREQUENCIES, PARTS))
+    # a product of its own for each row, so that a row is the same alone and among others
+    series = np.matmul(_sine_waves(FREQUENCIES, PARTS), coefficients[:, :, None])[:, :, 0]
+    below = np.linspace(0.0, 1.0, PARTS + 1) + series
     clipped = np.clip(1.0 - below, 0.0, 1.0)
     clipped[:, 0], clipped[:, -1] = 1.0, 0.0
     tail: Floats = np.minimum.accumulate(clipped, axis=1)
