@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
 from typing import Annotated
 
@@ -201,6 +202,19 @@ def _predict_cases(cases: Path, out: Path, calibration: Path | None, *, as_json:
         )
 
 
+def _with_one_command(asked_for: list[str]) -> typer.Typer:
+    """The application with the command that is asked for alone; whole where it is none of these.
+
+    To build the options of all the others takes longer than to read a specification.
+    """
+    alone = [each for each in app.registered_commands if each.callback and [each.callback.__name__] == asked_for]
+    if not alone:
+        return app
+    smaller = copy(app)
+    smaller.registered_commands, smaller.registered_groups = alone, []
+    return smaller
+
+
 def main() -> None:
     """Run the command of this process; nothing that a command raises is shown as a traceback."""
     sys.excepthook = report_bug
@@ -215,6 +229,6 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without × or ≤ still gets its report
     try:
         # Not app(): that would put typer's own hook in place of ours.
-        typer.main.get_command(app)(prog_name="roofplan")
+        typer.main.get_command(_with_one_command(sys.argv[1:2]))(prog_name="roofplan")
     finally:
         gc.freeze()  # what is left goes with the process: to look through it for cycles would take a third of a second

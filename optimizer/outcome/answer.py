@@ -1,7 +1,5 @@
 """The whole answer."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import ConfigDict, Field

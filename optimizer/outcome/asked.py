@@ -1,7 +1,5 @@
 """What was asked: the scope of the proof, what was assumed, and the files that the specification names."""
 
-from __future__ import annotations
-
 from optimizer.outcome.result import Result
 
 

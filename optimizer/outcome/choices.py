@@ -1,7 +1,5 @@
 """What a user may choose instead."""
 
-from __future__ import annotations
-
 from optimizer.outcome.design import FormatsOut, LayoutOut
 from optimizer.outcome.result import Result
 

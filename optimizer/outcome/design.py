@@ -1,7 +1,5 @@
 """The system: equal replicas on rented machines, and its cost."""
 
-from __future__ import annotations
-
 from optimizer.outcome.result import Result
 
 

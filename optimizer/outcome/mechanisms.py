@@ -1,7 +1,5 @@
 """What the mechanisms of an engine do to the design."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from optimizer.outcome.result import Result

@@ -1,7 +1,5 @@
 """The design over time: through the periods of a profile, as the rate grows, and when something fails."""
 
-from __future__ import annotations
-
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import VerifiedBy
 

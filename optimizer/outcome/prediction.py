@@ -1,7 +1,5 @@
 """What the design will do: latencies, or the duration of an offline job; how full its walls are."""
 
-from __future__ import annotations
-
 from optimizer.outcome.result import Result
 
 

@@ -1,7 +1,5 @@
 """The base of every part of an answer."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 

@@ -1,7 +1,5 @@
 """What simulated requests say of the design."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from optimizer.outcome.design import EngineOut, FormatsOut, LayoutOut

@@ -1,7 +1,5 @@
 """Why nothing meets a specification, and what would."""
 
-from __future__ import annotations
-
 from pydantic import ConfigDict, Field
 
 from optimizer.outcome.result import Result

@@ -43,8 +43,10 @@ class Run:
 
 
 def process(*arguments: str) -> Run:
+    # A user's Python keeps what it compiled.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
-    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, cwd=ROOT, env=kept, text=True)
     assert child.stdout is not None
     with child.stdout:
         output = child.stdout.read()
