@@ -44,7 +44,7 @@ def meets(candidates: Candidates, rate_per_s: Floats, question: Question) -> Boo
     for limit in question.limits:
         if limit.metric is Metric.TPOT:
             met &= state.point.decode_s <= limit.limit_s
-    for test in (_tpot_holds, _may_be_in_time, _in_time):
+    for test in (_may_be_in_time, _tpot_holds, _in_time):
         alive = np.flatnonzero(met)
         if not len(alive):
             break
