@@ -50,6 +50,7 @@ class DecodingLaw:
     """The law of the time from the first to the last token of R candidates.
 
     steps (R or 1, O): tokens after the first. seconds (R, O, J): the law of their time where no chunked prompt is met.
+    felt (R, O): how many other requests lengthen that time, on the average.
     chunks, chunked_step_s, in_progress (R, J): steps that carry a prompt, the length of one, and the probability that
     a window opens while one of several steps is being computed. decode_s, step_s, full_step_s (R,): a step that only
     decodes, the mean one, and one full of prompt tokens.
@@ -59,6 +60,7 @@ class DecodingLaw:
     output_share: Floats
     prompt_share: Floats
     seconds: ShiftedGamma
+    felt: Floats
     chunks: Floats
     chunked_step_s: Floats
     in_progress: Floats
@@ -137,6 +139,8 @@ class DecodingLaw:
     def _beyond(self, seconds: Floats) -> Floats:
         """P(S > seconds), (R, O), per output bin."""
         tail = (self.seconds.tail(seconds[:, :, None]) * self.prompt_share).sum(axis=2)
+        # Who feels nobody only decodes, and the chance to feel anybody is at most the mean number of them.
+        tail = np.minimum(tail, self.felt)
         beyond = np.where(seconds < self.steps * self.decode_s[:, None], 1.0, tail)
         if self.in_progress.any():
             beyond = beyond + (1.0 - beyond) * self._caught(seconds)
@@ -193,6 +197,7 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
         output_share=bins.output_share,
         prompt_share=share,
         seconds=shifted_gamma(mean_s, variance, third),
+        felt=_felt(point, steps * step_s[:, None], share),
         chunks=chunks,
         chunked_step_s=point.hold_s / chunks,
         in_progress=np.where(chunks > 1.0, rate[:, None] * share * point.hold_s, 0.0),
@@ -200,6 +205,14 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
         step_s=step_s,
         full_step_s=np.maximum(decode_s + _full_of_prompts(tables, bins, token_budget), step_s),
     )
+
+
+def _felt(point: OperatingPoint, window_s: Floats, share: Floats) -> Floats:
+    """Mean number of requests that run, are being prefilled, come in the own batch or during the window, (R, O)."""
+    prefilled_s = (point.hold_s * share).sum(axis=1)
+    there = point.sequences + point.rate_per_s * prefilled_s + np.maximum(point.dispersion - 1.0, 0.0)
+    felt: Floats = there[:, None] + point.rate_per_s[:, None] * window_s
+    return felt
 
 
 def _added(point: OperatingPoint, chunks: Floats, share: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ from optimizer.evaluate import (
     Question,
     State,
     highest_rate,
+    limits_that_hold,
     mean_state,
     meets,
     rate_bound,
@@ -28,7 +29,7 @@ from tests.property.small_spaces import Case, cases
 
 RATES = 40
 CANDIDATES = 8
-# What a bisection over the whole range of rates leaves open.
+# More than a search over the whole range of rates leaves open.
 RATE_TOLERANCE = 1e-3
 # A percentile is found to the last bits but few.
 ROUNDING = 1e-9
@@ -98,20 +99,16 @@ def test_a_candidate_that_holds_at_a_rate_holds_at_less() -> None:
     assert tally["both"] >= 200, tally
 
 
-@settings(max_examples=settings.default.max_examples // 2)
 @given(picked, st.integers(0, 3))
 def test_a_candidate_that_holds_on_some_units_holds_on_more(drawn: Picked, spares: int) -> None:
     problem, candidates = drawn.candidates()
     demand = replace(problem.demand, spare_replicas=spares)
-    held = np.zeros(len(candidates), dtype=bool)
-    for units in range(1, RATES + 1):
-        rate = rate_per_replica(demand, np.full(len(candidates), units), np.full(len(candidates), 1))
-        working = np.isfinite(rate)
-        assert working.all() == (units > spares)
-        if working.all():
-            now = meets(candidates, rate, problem.question)
-            assert not np.any(held & ~now)
-            held = now
+    units = np.arange(1, RATES + 1)
+    rate = rate_per_replica(demand, units, np.ones_like(units))
+    assert np.array_equal(np.isfinite(rate), units > spares)
+    rates = np.tile(rate[spares:], (len(candidates), 1))
+    held = feasible_at(candidates, rates, problem.question)
+    assert not np.any(held[:, :-1] & ~held[:, 1:])
 
 
 def test_the_highest_rate_holds_and_little_more_does_not() -> None:
@@ -170,8 +167,8 @@ def test_a_percentile_is_within_a_limit_exactly_if_the_limit_holds() -> None:
 def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
     tally: Counter[str] = Counter()
 
-    @given(picked)
-    def hold(drawn: Picked) -> None:
+    @given(picked, st.sampled_from(tuple(Metric)))
+    def hold(drawn: Picked, metric: Metric) -> None:
         problem, candidates = drawn.candidates()
         free = replace(problem.question, limits=())
         carried = highest_rate(candidates, free)
@@ -183,11 +180,10 @@ def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
         many = candidates.take(np.repeat(able, RATES))
         state = mean_state(many, rates.ravel(), free)
         laws = Laws(many, state)
-        for metric in Metric:
-            for statistic in Statistic:
-                predicted = laws.statistic(metric, statistic).reshape(rates.shape)
-                fall = 1.0 - predicted[:, 1:] / predicted[:, :-1]
-                assert fall.max() <= ROUNDING, (metric, statistic, fall.max())
+        for statistic in Statistic:
+            predicted = laws.statistic(metric, statistic).reshape(rates.shape)
+            fall = 1.0 - predicted[:, 1:] / predicted[:, :-1]
+            assert fall.max() <= ROUNDING, (metric, statistic, fall.max())
 
     hold()
     assert tally["candidates"] >= 100, tally
@@ -196,8 +192,14 @@ def test_no_predicted_latency_falls_as_the_rate_rises() -> None:
 def test_a_candidate_that_holds_a_limit_holds_a_looser_one() -> None:
     tally: Counter[str] = Counter()
 
-    @given(picked, st.sampled_from((Metric.TTFT, Metric.E2E)), st.sampled_from(tuple(Statistic)), _shares)
-    def hold(drawn: Picked, metric: Metric, statistic: Statistic, share: float) -> None:
+    @given(
+        picked,
+        st.sampled_from((Metric.TTFT, Metric.E2E)),
+        st.sampled_from(tuple(Statistic)),
+        _shares,
+        st.integers(0, RATES - 1),
+    )
+    def hold(drawn: Picked, metric: Metric, statistic: Statistic, share: float, at: int) -> None:
         problem, candidates = drawn.candidates()
         free = replace(problem.question, limits=())
         carried = highest_rate(candidates, free)
@@ -207,13 +209,15 @@ def test_a_candidate_that_holds_a_limit_holds_a_looser_one() -> None:
         one, rate = candidates.take(able[:1]), share * carried[able[:1]]
         state = mean_state(one, rate, free)
         seconds = float(Laws(one, state).statistic(metric, statistic)[0])
-        held = False
-        for factor in np.linspace(0.9, 1.1, RATES).tolist():
-            limit = LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)
-            now = bool(meets(one, rate, replace(free, limits=(limit,)))[0])
-            assert now or not held
-            held = now
-        tally["held"] += held
+        limits = [
+            LatencyLimit(metric=metric, statistic=statistic, limit_s=seconds * factor)
+            for factor in np.linspace(0.9, 1.1, RATES).tolist()
+        ]
+        held = limits_that_hold(one, state, limits)[0]
+        assert not np.any(held[:-1] & ~held[1:])
+        asked = replace(free, limits=(limits[at],))
+        assert meets(one, rate, asked)[0] == held[at]
+        tally["held"] += int(held[-1])
 
     hold()
     assert tally["held"] >= 100, tally
