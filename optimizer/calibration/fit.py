@@ -1,8 +1,8 @@
 """Fit the constants of one engine era to published runs: `python -m optimizer.calibration.fit MEASURED ERA`.
 
 Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model; two more where kernels
-are launched one by one (launches per layer, and how much slower older hosts are), and one where products take as long
-for every row as for the last. The fit minimises
+are launched one by one (launches per layer, and how much slower older hosts are), and one where products take a
+time per row. The fit minimises
 
     Σ_runs ρ(ln(predicted/measured)) + Σ_constants (ln(constant/prior)/width)²
 

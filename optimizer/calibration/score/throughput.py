@@ -83,8 +83,8 @@ def static_batches(measured: Path, snapshot: Snapshot) -> Section:
     rocm = scored.only(lambda case: _era(case, snapshot) == rocm_era.id)
     return Section(
         argonne.FILE_NAME,
-        "static batches of 2024; constants of engine eras are fitted to their dense rows, and the errors of models left out "
-        "of the fits are under the engine eras",
+        "static batches of 2024; constants of engine eras are fitted to their dense rows, and the errors of models "
+        "that were left out are under the engine eras",
         (
             agreement_table(
                 "output tokens/s",
@@ -108,9 +108,9 @@ def static_batches(measured: Path, snapshot: Snapshot) -> Section:
             f"a time per row from the first row on, at {_product_rate(rocm_era) / 1e12:.0f} TFLOP/s of an accelerator "
             "of either kind. Lengths of prompts and outputs are equal in all rows, so that they cannot tell the "
             "products of prompts from those of decoding.",
-            "Attention of ROCm: where sequences times query heads of an accelerator pass 512, long contexts take two "
-            "to three times as long, for there vLLM takes the kernel that does not split a context. One law stands for "
-            "both kernels; it is steeper for Llama 3 and Mistral than for Llama 2, and why is not known.",
+            "Attention of ROCm: where sequences times query heads of an accelerator pass 512, the time of long "
+            "contexts jumps, for there vLLM takes the kernel that does not split a context. One law stands for both "
+            "kernels. The jump is higher for Llama 3 and Mistral than for Llama 2, and why is not known.",
             "Mixtral on ROCm: its experts have no fitted constant of the era, and ran slower than those of NVIDIA.",
             "An MI250 is two dies with a rank each, and is predicted as one accelerator.",
             "Gaudi 2 ran DeepSpeed, which has no era of its own: it takes the constants of vLLM and of NVIDIA's "
