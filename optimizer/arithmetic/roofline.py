@@ -8,7 +8,7 @@
 for M tokens, N outputs, K inner, w bytes per weight. Below one wave ⌈W⌉ = 1, so both cases are powers of ⌈W⌉/W. The
 constants are medians of fits to the kernel times of aiconfigurator-core 0.12.0 (catalog/data/efficiency/gemm.csv,
 experts.csv; the error on parts left out of a fit stands beside each). A part without a multiprocessor count has
-rounding 1.
+rounding 1. An era whose products are not tuned to its parts has 2·M·N·K·product_flop_s as a third of the maximum.
 """
 
 from collections.abc import Sequence
