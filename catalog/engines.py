@@ -12,14 +12,18 @@ class Engine(Frozen):
 
     A step takes kernel_scale·kernels + step_s + sequence_s·sequences (+ layer_s per layer when tensor parallel), and
     its kernels never less than the host needs to launch them: eager_layer_s per layer on a host of PCIe 5 or newer,
-    older_host_factor times that on an older one, 0 where the engine replays them from CUDA graphs. A
-    prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests' prefills
-    that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own prefill)
-    + extra_steps·step + burst_share·(the start-up burst); with open arrivals only host time and the factor apply.
+    older_host_factor times that on an older one, 0 where the engine replays them from CUDA graphs. A FLOP of a product
+    takes no less than product_flop_s, 0 where products are tuned to the part, and decode attention reads the cache once
+    for each KV head, or, with `cache_read_per_query_head`, once for each query head.
+    A prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests'
+    prefills that a decoding request waits for. The first token of a closed loop takes host_s
+    + own_prefill_factor·(own prefill) + extra_steps·step + burst_share·(the start-up burst); with open arrivals only
+    host time and the factor apply.
     `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime, and
     the KV cache takes `cache_fraction` of what they and the weights leave.
     `library` names the all-reduce rows of the efficiency tables that are this engine's own. An era begins with
-    `first_version` and ends where the next of its library begins.
+    `first_version` and ends where the next of its library begins; without one it is a build for other parts, and only
+    its own name means it.
     """
 
     id: str
@@ -31,6 +35,8 @@ class Engine(Frozen):
     layer_s: float
     eager_layer_s: float
     older_host_factor: float
+    product_flop_s: float
+    cache_read_per_query_head: bool
     prefill_factor: float
     prefill_event_s: float
     interference: float
@@ -52,16 +58,18 @@ class Engine(Frozen):
 def engine_of(engines: Mapping[str, Engine], name: str, version: str) -> Engine:
     """The era that engine `name` of a version belongs to: `name` itself if the version is empty or not a number.
 
+    An era without a first version is itself at every version, and no version of another name means it.
+
     Raises KeyError for an unknown name.
     """
     named = engines[name]
     number = version_number(version)
-    if not number:
+    if not number or not named.first_version:
         return named
     eras = sorted(
         (version_number(engine.first_version), engine.id)
         for engine in engines.values()
-        if engine.library == named.library
+        if engine.library == named.library and engine.first_version
     )
     begun = [era for first, era in eras if first <= number]
     return engines[begun[-1] if begun else eras[0][1]]
@@ -98,4 +106,4 @@ def _engine(name: str, fields: dict[str, float | int | str]) -> Engine:
 
 
 # suffix in SI, numerator, denominator: dividing by a power of ten rounds correctly, multiplying by its inverse does not
-_UNITS = {"ms": ("_s", 1.0, 1e3), "us": ("_s", 1.0, 1e6), "gb": ("_bytes", 1e9, 1.0)}
+_UNITS = {"fs": ("_s", 1.0, 1e15), "ms": ("_s", 1.0, 1e3), "us": ("_s", 1.0, 1e6), "gb": ("_bytes", 1e9, 1.0)}

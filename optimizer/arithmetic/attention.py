@@ -114,13 +114,17 @@ def context_attention_seconds(
 
 @dataclass(frozen=True)
 class DecodeFit:
-    """Gathered constants of K rows, (K,); bandwidth_efficiency includes the head-size factor."""
+    """Gathered constants of K rows, (K,); bandwidth_efficiency includes the head-size factor.
+
+    read_per_query_head is 1 where each query head reads its keys and values anew, 0 where a group of them reads once.
+    """
 
     launch_s: Floats
     compute_efficiency: Floats
     bandwidth_efficiency: Floats
     unit_s_per_sequence_kv_head: Floats
     unit_s_per_sequence_head: Floats
+    read_per_query_head: Floats
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,12 @@ def decode_attention(
     """Fold constants into coefficients.
 
     t = launch + max(2·B·C·G·D·b/(bandwidth·e_b), 4·B·C·G·max(H/G, 8)·D/(bf16 peak·e_c),
-    B·G·(u + v·H/G)·132/multiprocessors); without a multiprocessor count the last factor is 1.
+    B·G·(u + v·H/G)·132/multiprocessors); without a multiprocessor count the last factor is 1. A kernel that does not
+    share a KV head among its query heads reads the cache once for each of them: H in place of G in the first term.
     """
     group = heads / kv_heads
-    read_s = 2.0 * kv_heads * head_dim * kv_bytes / (rates.memory_bytes_per_s * fit.bandwidth_efficiency)
+    reads = np.where(fit.read_per_query_head > 0.0, heads, kv_heads)
+    read_s = 2.0 * reads * head_dim * kv_bytes / (rates.memory_bytes_per_s * fit.bandwidth_efficiency)
     compute_s = (
         4.0 * kv_heads * np.maximum(group, LEAST_GROUP) * head_dim / (rates.bf16_flop_per_s * fit.compute_efficiency)
     )

@@ -15,7 +15,7 @@ from catalog.models import Model
 from optimizer.arithmetic.arrays import Floats
 from optimizer.arithmetic.attention import ContextAttention, computed_pairs
 from optimizer.arithmetic.collectives import AllReduces
-from optimizer.arithmetic.roofline import Experts, Gemms, touched_experts
+from optimizer.arithmetic.roofline import Experts, Gemms, least_row_seconds, touched_experts
 from optimizer.arithmetic.step import Load, attention_layers, decode_seconds, fullest_group
 from optimizer.arithmetic.step_coefficients import StepCoefficients
 
@@ -58,7 +58,7 @@ def step_floor_block(model: Model, coefficients: StepCoefficients, load: Load) -
 def _gemm_floor(coefficients: Gemms, tokens: Floats) -> Floats:
     total = coefficients.token_s * tokens
     total += coefficients.fixed_s
-    for row_s, weights_s in zip(coefficients.row_s, coefficients.weights_s, strict=True):
+    for row_s, weights_s in zip(least_row_seconds(coefficients), coefficients.weights_s, strict=True):
         total += np.maximum(row_s * tokens, weights_s)
     return total
 
@@ -86,7 +86,7 @@ def _prefill_floor(model: Model, coefficients: StepCoefficients, load: Load) -> 
         prompt = prompt + layers * _context_floor(coefficients.context, new_tokens, load.prefix_tokens, window)
     if coefficients.prefill_gemms is not None:
         expand = coefficients.prefill_gemms
-        prompt = prompt + (expand.row_s.sum(axis=0) + expand.token_s) * new_tokens
+        prompt = prompt + (least_row_seconds(expand).sum(axis=0) + expand.token_s) * new_tokens
     return prompt * np.where(present, load.prefill_sequences, 0.0)
 
 

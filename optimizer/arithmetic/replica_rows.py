@@ -85,9 +85,9 @@ class Fits:
         """The same constants as fractions of `factor` times the peaks."""
         return replace(
             self,
-            attention_gemm=replace(self.attention_gemm, flop_per_s=self.attention_gemm.flop_per_s * factor),
-            dense_gemm=replace(self.dense_gemm, flop_per_s=self.dense_gemm.flop_per_s * factor),
-            bf16_gemm=replace(self.bf16_gemm, flop_per_s=self.bf16_gemm.flop_per_s * factor),
+            attention_gemm=_faster(self.attention_gemm, factor),
+            dense_gemm=_faster(self.dense_gemm, factor),
+            bf16_gemm=_faster(self.bf16_gemm, factor),
             experts=self.experts and replace(self.experts, flop_per_s=self.experts.flop_per_s * factor),
         )
 
@@ -146,7 +146,7 @@ def kernel_fits(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTables)
         bf16_gemm=_gemm_fit(rows, [bf16.kernels[0]] * len(rows), [bf16] * len(rows), efficiency),
         experts=_expert_fit(rows, efficiency) if model.expert_layers else None,
         context=_context_fit(model, attention_keys, efficiency),
-        decode=_decode_fit(model, attention_keys, efficiency),
+        decode=_decode_fit(model, rows, attention_keys, efficiency),
         kv_bytes=Gather(row.kv for row in rows)(_bytes),
         weights=WeightBytes(
             attention=Gather(attention_formats)(_bytes),
@@ -166,6 +166,10 @@ def kernel_estimates(model: Model, row: ReplicaRow) -> Estimate:
     if row.accelerator.multiprocessors is None:
         found |= Estimate.NO_MULTIPROCESSORS
     return found
+
+
+def _faster(fit: GemmFit, factor: float | Floats) -> GemmFit:
+    return replace(fit, flop_per_s=fit.flop_per_s * factor, product_flop_s=fit.product_flop_s / factor)
 
 
 def _bytes(form: NumberFormat) -> float:
@@ -205,6 +209,7 @@ def _gemm_fit(
         wave_exponent=constants(lambda fit: fit.wave_exponent),
         flop_per_s=_peaks(rows, (kernel.gemm_precision for kernel in kernels)),
         weight_bytes=Gather(formats)(_bytes),
+        product_flop_s=Gather(row.engine for row in rows)(lambda engine: engine.product_flop_s),
     )
 
 
@@ -237,7 +242,9 @@ def _context_fit(model: Model, keys: Sequence[str], tables: EfficiencyTables) ->
     )
 
 
-def _decode_fit(model: Model, keys: Sequence[str], tables: EfficiencyTables) -> DecodeFit | DecodeLatentFit:
+def _decode_fit(
+    model: Model, rows: Sequence[ReplicaRow], keys: Sequence[str], tables: EfficiencyTables
+) -> DecodeFit | DecodeLatentFit:
     if is_latent(model):
         latent = Gather(tables.decode_latent[key] for key in keys)
         return DecodeLatentFit(
@@ -255,6 +262,7 @@ def _decode_fit(model: Model, keys: Sequence[str], tables: EfficiencyTables) -> 
         bandwidth_efficiency=constants(lambda fit: fit.bandwidth_efficiency * _decode_factor(model, fit)),
         unit_s_per_sequence_kv_head=constants(lambda fit: fit.unit_s_per_sequence_kv_head),
         unit_s_per_sequence_head=constants(lambda fit: fit.unit_s_per_sequence_head),
+        read_per_query_head=Gather(row.engine for row in rows)(lambda engine: engine.cache_read_per_query_head),
     )
 
 

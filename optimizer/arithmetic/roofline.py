@@ -8,7 +8,7 @@
 for M tokens, N outputs, K inner, w bytes per weight. Below one wave ⌈W⌉ = 1, so both cases are powers of ⌈W⌉/W. The
 constants are medians of fits to the kernel times of aiconfigurator-core 0.12.0 (catalog/data/efficiency/gemm.csv,
 experts.csv; the error on parts left out of a fit stands beside each). A part without a multiprocessor count has
-rounding 1.
+rounding 1. An era whose products are not tuned to its parts has 2·M·N·K·product_flop_s as a third of the maximum.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,10 @@ class PartRates:
 
 @dataclass(frozen=True)
 class GemmFit:
-    """Gathered GEMM constants of K rows, (K,), and the peak that they are fractions of."""
+    """Gathered GEMM constants of K rows, (K,), and the peak that they are fractions of.
+
+    `product_flop_s` is what a FLOP takes at least, however many rows share the weights; 0 where kernels are tuned.
+    """
 
     launch_s: Floats
     compute_efficiency: Floats
@@ -49,6 +52,7 @@ class GemmFit:
     wave_exponent: Floats
     flop_per_s: Floats
     weight_bytes: Floats
+    product_flop_s: Floats
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,11 @@ class Gemms:
     """g matrix multiplies of the same tokens, ready to evaluate.
 
     Arrays are (g, K, 1), in seconds per padded row or per step; `fixed_s` and `token_s` are (K, 1) sums over the g.
+    `product_row_s` is the least time of a row as it is, not padded; None where all kernels are tuned.
     """
 
     row_s: Floats
+    product_row_s: Floats | None
     weights_s: Floats
     column_waves: Floats
     occupancy_exponent: Floats
@@ -81,13 +87,14 @@ def gemms(shapes: Sequence[Shape], rates: PartRates) -> Gemms:
     """Fold constants, peaks and shapes into coefficients; `shapes` share their tokens."""
     rounded = rates.multiprocessors > 0
     multiprocessors = np.where(rounded, rates.multiprocessors, 1.0)
-    rows, weights, waves, occupancy, wave = [], [], [], [], []
+    rows, least, weights, waves, occupancy, wave = [], [], [], [], [], []
     fixed = np.zeros_like(rates.memory_bytes_per_s)
     token = np.zeros_like(fixed)
     for shape in shapes:
         fit, bandwidth = shape.fit, rates.memory_bytes_per_s
         multiplies = shape.outputs * shape.inner
         rows.append(column(shape.repeats * 2.0 * multiplies / (fit.flop_per_s * fit.compute_efficiency)))
+        least.append(column(shape.repeats * 2.0 * multiplies * fit.product_flop_s))
         weights.append(column(shape.repeats * multiplies * fit.weight_bytes / (bandwidth * fit.bandwidth_efficiency)))
         waves.append(column(np.ceil(shape.outputs / TILE_COLUMNS) / multiprocessors))
         occupancy.append(column(np.where(rounded, fit.occupancy_exponent, 0.0)))
@@ -95,8 +102,10 @@ def gemms(shapes: Sequence[Shape], rates: PartRates) -> Gemms:
         fixed += shape.repeats * (fit.launch_s + fit.serial_s_per_inner * shape.inner)
         traffic = ACTIVATION_BYTES * (fit.activation_traffic_factor * shape.inner + shape.outputs)
         token += shape.repeats * traffic / (ACTIVATION_BANDWIDTH_SHARE * bandwidth)
+    product_row_s = np.stack(least)
     return Gemms(
         row_s=np.stack(rows),
+        product_row_s=product_row_s if product_row_s.any() else None,
         weights_s=np.stack(weights),
         column_waves=np.stack(waves),
         occupancy_exponent=np.stack(occupancy),
@@ -119,7 +128,11 @@ def gemm_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
 
 
 def gemm_rows_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
-    """Seconds of the multiplications alone, (g, K, G): whole tiles, rounded to waves, weights at hand."""
+    """Seconds of the multiplications alone, (g, K, G): whole tiles, rounded to waves, weights at hand.
+
+    Where kernels are not tuned to their shapes no less than 2·M·N·K·product_flop_s: a time that grows from the first
+    row on, far from the peak.
+    """
     tile = np.where(tokens <= SMALL_TILE_ROWS, SMALL_TILE_ROWS, LARGE_TILE_ROWS)
     row_tiles = np.ceil(tokens / tile)
     waves = coefficients.column_waves * row_tiles
@@ -130,7 +143,16 @@ def gemm_rows_seconds(coefficients: Gemms, tokens: Floats) -> Floats:
     times *= coefficients.row_s
     row_tiles *= tile
     times *= row_tiles
+    if coefficients.product_row_s is not None:
+        np.maximum(times, coefficients.product_row_s * tokens, out=times)
     return times
+
+
+def least_row_seconds(coefficients: Gemms) -> Floats:
+    """Seconds of a row in the largest products, where nothing is rounded up, (g, K, 1)."""
+    if coefficients.product_row_s is None:
+        return coefficients.row_s
+    return np.maximum(coefficients.row_s, coefficients.product_row_s)
 
 
 @dataclass(frozen=True)

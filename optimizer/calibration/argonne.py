@@ -2,7 +2,8 @@
 
 Reads `argonne_llm_inference_bench.csv` of a MEASURED directory (BSD-3). Rows whose throughput is not
 batch·(input + output)/latency are not used; lengths are equal and fixed, formats are 16 bit; the published A100 is the
-40 GB part of that laboratory's machines. Engines are those of 2024.
+40 GB part of that laboratory's machines. One MI250 is both of its dies, for it held weights that one die cannot hold.
+Engines are those of 2024.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _PARTS = {
     "Gaudi2": "gaudi2",
 }
 _ENGINES = {"vLLM": "vllm-2024", "TensorRT-LLM": "trtllm-2024", "Deepspeed": "vllm-2024"}
+ROCM_ERA = "vllm-2024-rocm"
+_ROCM_PARTS = ("MI250", "MI300X-192GB")
+_ROCM_ENGINES = {"vLLM": ROCM_ERA}
 
 
 def read_static_batches(measured: Path, snapshot: Snapshot) -> tuple[ThroughputCase, ...]:
@@ -35,7 +39,8 @@ def read_static_batches(measured: Path, snapshot: Snapshot) -> tuple[ThroughputC
 
 def _cases(rows: Iterable[Mapping[str, str]], snapshot: Snapshot) -> Iterator[ThroughputCase]:
     for number, row in enumerate(rows, start=2):
-        known = row["gpu"] in _PARTS and row["framework"] in _ENGINES and row["parallelism"] == "TP"
+        engines = _ROCM_ENGINES if row["gpu"] in _ROCM_PARTS else _ENGINES
+        known = row["gpu"] in _PARTS and row["framework"] in engines and row["parallelism"] == "TP"
         if not known or row["throughput_eq_2LB_over_latency"] != "True":
             continue
         try:
@@ -48,7 +53,7 @@ def _cases(rows: Iterable[Mapping[str, str]], snapshot: Snapshot) -> Iterator[Th
             "model": model,
             "accelerator": _PARTS[row["gpu"]],
             "accelerators": row["n_gpus"],
-            "engine": _ENGINES[row["framework"]],
+            "engine": engines[row["framework"]],
             "tp": row["n_gpus"],
             "weights_format": "bf16",
             "kv_format": "bf16",

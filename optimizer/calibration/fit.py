@@ -1,7 +1,8 @@
 """Fit the constants of one engine era to published runs: `python -m optimizer.calibration.fit MEASURED ERA`.
 
-Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model, and two more where
-kernels are launched one by one (launches per layer, and how much slower older hosts are). The fit minimises
+Four numbers per era (kernel scale, time per step, per sequence, per layer), never one per model; two more where kernels
+are launched one by one (launches per layer, and how much slower older hosts are), and one where products take a
+time per row. The fit minimises
 
     Σ_runs ρ(ln(predicted/measured)) + Σ_constants (ln(constant/prior)/width)²
 
@@ -12,7 +13,7 @@ the others. Steps that were timed apart are of one model, and are left out by th
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.engines import Engine, engine_of
-from catalog.parts import Evidence, LinkKind
+from catalog.parts import Accelerator, Evidence, LinkKind
 from catalog.read import Snapshot, load
 from optimizer.calibration import argonne, silicon, splitwise, tensorrt_llm
 from optimizer.calibration.silicon import PredictionCase
@@ -32,11 +33,15 @@ from optimizer.predict.file import PredictStatus, predict_rows
 
 Floats = NDArray[np.float64]
 Priors = Mapping[str, tuple[float, float]]
+Run = PredictionCase | ThroughputCase | StepCase
 
 # Priors of the constants, and how far from them a fit goes: a standard deviation of the logarithm.
 PRIORS: Priors = {"kernel_scale": (1.0, 0.1), "step_s": (1e-3, 0.7), "sequence_s": (10e-6, 0.7), "layer_s": (5e-6, 1.0)}
 # Only of engines without CUDA graphs.
 EAGER_PRIORS: Priors = {"eager_layer_s": (3e-4, 0.5), "older_host_factor": (1.3, 0.3)}
+# Only of engines whose products have a time per row: 100 TFLOP/s.
+PRODUCT_PRIORS: Priors = {"product_flop_s": (1e-14, 1.0)}
+ALL_PRIORS: Priors = {**PRIORS, **EAGER_PRIORS, **PRODUCT_PRIORS}
 # Errors beyond this count by their size, not its square: noise of releases and mislabelled rows.
 SOFT_ERROR = 0.1
 ROUNDS = 8
@@ -53,58 +58,79 @@ class Runs:
     throughput: tuple[ThroughputCase, ...] = ()
     steps: tuple[StepCase, ...] = ()
 
+    def __iter__(self) -> Iterator[Run]:
+        """The run of every measured time, in the order of `log_errors`; a step has two times."""
+        yield from self.closed
+        yield from self.throughput
+        for step in self.steps:
+            yield from (step, step)
+
     @property
     def groups(self) -> tuple[str, ...]:
-        """With what every measured time is left out, in the order of `log_errors`; a step has two times."""
-        return (
-            *(case.model for case in self.closed),
-            *(case.cells["model"] for case in self.throughput),
-            *(_tp(case) for case in self.steps for _ in range(2)),
-        )
+        """With what every measured time is left out."""
+        return tuple(_group(run) for run in self)
 
     def only(self, group: str) -> Runs:
         """The runs of one group."""
-        return self._where(lambda name: name == group)
+        return self.where(lambda run: _group(run) == group)
 
     def without(self, group: str) -> Runs:
         """The runs of every other group."""
-        return self._where(lambda name: name != group)
+        return self.where(lambda run: _group(run) != group)
 
-    def _where(self, kept: Callable[[str], bool]) -> Runs:
+    def where(self, kept: Callable[[Run], bool]) -> Runs:
+        """The runs that are kept."""
         return Runs(
-            tuple(case for case in self.closed if kept(case.model)),
-            tuple(case for case in self.throughput if kept(case.cells["model"])),
-            tuple(case for case in self.steps if kept(_tp(case))),
+            tuple(filter(kept, self.closed)), tuple(filter(kept, self.throughput)), tuple(filter(kept, self.steps))
         )
 
 
-def _tp(case: StepCase) -> str:
-    return f"TP{case.tp}"
+def _group(run: Run) -> str:
+    return f"TP{run.tp}" if isinstance(run, StepCase) else run.cells["model"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A time that was left out of a fit with its group: its accelerator, and |ln(predicted/measured)|."""
+
+    group: str
+    part: str
+    error: float
 
 
 @dataclass(frozen=True)
 class EngineFit:
-    """Fitted constants, and |ln(predicted/measured)| of every time that was left out with its group."""
+    """Fitted constants, and the error of every time that was left out with its group."""
 
     constants: dict[str, float]
-    left_out: dict[str, list[float]]
+    left_out: tuple[LeftOut, ...]
+
+    def errors(self, name: Callable[[LeftOut], str]) -> dict[str, list[float]]:
+        """Left-out errors by name."""
+        found: dict[str, list[float]] = {}
+        for each in self.left_out:
+            found.setdefault(name(each), []).append(each.error)
+        return found
 
 
 def runs_of(era: str, measured: Path, snapshot: Snapshot) -> Runs:
     """The runs of an engine era in the published files that tell of the engine.
 
-    Experts and collectives over PCIe have constants of their own, whose errors the engine's must not make good.
+    Experts and collectives over PCIe have constants of their own, whose errors the engine's must not make good. Parts
+    whose kernels are estimated are left out, too, unless the era ran on no other.
     """
     published = (
         *tensorrt_llm.read_overview(measured, snapshot),
         *argonne.read_static_batches(measured, snapshot),
     )
     steps = splitwise.read_profile(measured)
-    return Runs(
-        tuple(case for case in silicon.read_silicon(measured) if _tells(case.cells, era, snapshot)),
-        tuple(case for case in published if _tells(case.cells, era, snapshot)),
-        tuple(case for case in steps if _tells(case.cells, era, snapshot)),
-    )
+    runs = Runs(silicon.read_silicon(measured), published, steps).where(lambda run: _tells(run.cells, era, snapshot))
+    of_known_kernels = runs.where(lambda run: _part(run, snapshot).evidence is not Evidence.ESTIMATED)
+    return of_known_kernels if of_known_kernels.groups else runs
+
+
+def _part(run: Run, snapshot: Snapshot) -> Accelerator:
+    return snapshot.accelerators[run.cells["accelerator"]]
 
 
 def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
@@ -112,17 +138,23 @@ def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
     part = snapshot.accelerators[cells["accelerator"]]
     over_pcie = int(cells["tp"]) > 1 and part.link.kind in (LinkKind.PCIE, LinkKind.NVLINK_BRIDGE, LinkKind.NONE)
     dense = not snapshot.models[cells["model"]].experts
-    return own and dense and not over_pcie and part.evidence is not Evidence.ESTIMATED
+    return own and dense and not over_pcie
 
 
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
     """Fit the era's constants to all runs, and to all but each group's; nothing of the catalog's own steers a fit."""
-    left_out = {}
+    left_out: list[LeftOut] = []
     groups = sorted(set(runs.groups))
     for group in groups if len(groups) > 1 else ():
         constants = _fitted(era, runs.without(group), snapshot)
-        left_out[group] = [abs(error) for error in log_errors(runs.only(group), with_engine(snapshot, era, constants))]
-    return EngineFit(_fitted(era, runs, snapshot), left_out)
+        own = runs.only(group)
+        errors = _errors(own, with_engine(snapshot, era, constants))
+        left_out += [
+            LeftOut(group, run.cells["accelerator"], abs(error))
+            for run, error in zip(own, errors, strict=True)
+            if error is not None
+        ]
+    return EngineFit(_fitted(era, runs, snapshot), tuple(left_out))
 
 
 def _fitted(era: str, runs: Runs, snapshot: Snapshot) -> dict[str, float]:
@@ -159,7 +191,9 @@ def _fitted(era: str, runs: Runs, snapshot: Snapshot) -> dict[str, float]:
 
 def priors_of(engine: Engine) -> Priors:
     """The constants of an engine that are fitted: prior and width of each."""
-    return {**PRIORS, **EAGER_PRIORS} if engine.eager_layer_s > 0.0 else PRIORS
+    eager = EAGER_PRIORS if engine.eager_layer_s > 0.0 else {}
+    products = PRODUCT_PRIORS if engine.product_flop_s > 0.0 else {}
+    return {**PRIORS, **eager, **products}
 
 
 def with_engine(snapshot: Snapshot, era: str, constants: dict[str, float]) -> Snapshot:
@@ -233,9 +267,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     for name, value in fit.constants.items():
         print(f"  {name:13s} {value:.4g}")
-    after = [error for errors in fit.left_out.values() for error in errors]
+    after = [each.error for each in fit.left_out]
     print(f"  median |ln(predicted/measured)|: {median(before):.3f} before, {median(after):.3f} left out")
-    for group, errors in fit.left_out.items():
+    for group, errors in fit.errors(lambda each: each.group).items():
         print(f"  {group:18s} {median(errors):.3f}  {len(errors)} times")
     return 0
 

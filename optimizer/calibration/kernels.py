@@ -99,6 +99,7 @@ def gemm_predictions(part: Accelerator, rows: Sequence[Mapping[str, str]], snaps
         wave_exponent=np.full(count, constants.wave_exponent),
         flop_per_s=np.full(count, part.peak_flop_per_s[kernels.gemm_precision]),
         weight_bytes=np.full(count, number_format.bytes_per_element),
+        product_flop_s=np.zeros(count),
     )
     shape = Shape(_column(rows, "outputs"), _column(rows, "inputs"), 1.0, fit)
     return gemm_seconds(gemms([shape], _rates(part, count)), _column(rows, "tokens")[:, None])[:, 0]
@@ -117,6 +118,7 @@ def decode_predictions(part: Accelerator, rows: Sequence[Mapping[str, str]], tab
             bandwidth_efficiency=np.array([constants.bandwidth_efficiency * factor]),
             unit_s_per_sequence_kv_head=np.array([constants.unit_s_per_sequence_kv_head]),
             unit_s_per_sequence_head=np.array([constants.unit_s_per_sequence_head]),
+            read_per_query_head=np.zeros(1),
         )
         law = decode_attention(
             fit,

@@ -17,7 +17,9 @@ def test_authored_engines_are_si() -> None:
     assert vllm.host_s == 0.037
     assert vllm.overhead_bytes == 2.5e9
     assert vllm.memory_fraction == 0.88
-    assert {"vllm", "trtllm", "sglang", "vllm-2024", "vllm-2023", "trtllm-0.14", "trtllm-2024"} == set(engines)
+    assert set(engines) == {
+        "vllm", "trtllm", "sglang", "vllm-2024", "vllm-2024-rocm", "vllm-2023", "trtllm-0.14", "trtllm-2024",
+    }  # fmt: skip
 
 
 def test_current_engines_differ_in_their_first_token_and_their_memory_only() -> None:
@@ -42,6 +44,14 @@ def test_older_eras_pay_per_layer() -> None:
     assert engines["vllm-2024"].step_s > engines["vllm"].step_s
 
 
+def test_laws_of_untuned_kernels_are_of_rocm_in_2024_alone() -> None:
+    engines = read_authored(DATA)
+    rocm = engines.pop("vllm-2024-rocm")
+    assert rocm.cache_read_per_query_head
+    assert rocm.product_flop_s == pytest.approx(8.95e-15)
+    assert not any(engine.cache_read_per_query_head or engine.product_flop_s for engine in engines.values())
+
+
 def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "engines.yaml").write_text("mine: {label: x, stepp_ms: 1}\n", encoding="utf-8")
     with pytest.raises(ValidationError, match="stepp_s"):
@@ -58,6 +68,8 @@ def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
         ("vllm", "0.2.5", "vllm-2023"),
         ("vllm-2024", "0.12", "vllm"),
         ("vllm-2024", "", "vllm-2024"),
+        ("vllm-2024-rocm", "", "vllm-2024-rocm"),
+        ("vllm-2024-rocm", "0.12", "vllm-2024-rocm"),
         ("trtllm", "0.9.0", "trtllm-2024"),
         ("trtllm", "0.15.0", "trtllm-0.14"),
         ("trtllm", "0.20", "trtllm"),

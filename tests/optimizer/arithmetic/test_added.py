@@ -7,6 +7,7 @@ from optimizer.arithmetic.step_times import Resource
 
 PARTS = ("h100-sxm-80gb", "b200-sxm-180gb", "a100-sxm-80gb")
 CHOICES = [
+    ("llama-3.1-70b", {"tp": 8, "engine": "vllm-2024-rocm"}),
     ("llama-3.1-8b", {}),
     ("llama-3.1-70b", {"tp": 8}),
     ("gpt-oss-120b", {"tp": 2, "weights": "mxfp4"}),

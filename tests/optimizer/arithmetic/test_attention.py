@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from optimizer.arithmetic.attention import (
     ContextFit,
+    DecodeAttention,
     DecodeFit,
     DecodeLatentFit,
     computed_pairs,
@@ -76,17 +77,22 @@ def test_longer_prompts_never_take_less_time() -> None:
     assert times == sorted(times)
 
 
+DECODE = {
+    "launch_s": 10.3e-6,
+    "compute_efficiency": 0.069,
+    "bandwidth_efficiency": 0.885,
+    "unit_s_per_sequence_kv_head": 10.1e-9,
+    "unit_s_per_sequence_head": 0.24e-9,
+}
+
+
+def decode(heads: float, kv_heads: float, **law: float) -> DecodeAttention:
+    fit = DecodeFit(**one(**DECODE, **law))
+    return decode_attention(fit, RATES, np.array([heads]), np.array([kv_heads]), 128, np.array([2.0]))
+
+
 def test_decode_attention_reads_the_cache_once() -> None:
-    fit = DecodeFit(
-        **one(
-            launch_s=10.3e-6,
-            compute_efficiency=0.069,
-            bandwidth_efficiency=0.885,
-            unit_s_per_sequence_kv_head=10.1e-9,
-            unit_s_per_sequence_head=0.24e-9,
-        )
-    )
-    kernel = decode_attention(fit, RATES, np.array([32.0]), np.array([8.0]), 128, np.array([2.0]))
+    kernel = decode(32.0, 8.0, read_per_query_head=0.0)
     grid = np.array([[64.0]]), np.array([[4096.0]])
     read = 2 * 64 * 4096 * 8 * 128 * 2 / (BANDWIDTH * 0.885)
     compute = 4 * 64 * 4096 * 8 * 8 * 128 / (PEAK * 0.069)
@@ -94,6 +100,17 @@ def test_decode_attention_reads_the_cache_once() -> None:
     assert decode_attention_seconds(kernel, *grid, 128.0)[0, 0] == pytest.approx(
         10.3e-6 + max(max(read, compute) / 32, 64 * 8 * (10.1e-9 + 0.24e-9 * 4))
     )
+
+
+def test_a_cache_read_per_query_head_is_read_as_often_as_a_group_has_heads() -> None:
+    grid = np.array([[64.0]]), np.array([[4096.0]])
+    for heads, kv_heads in ((32.0, 32.0), (32.0, 8.0), (64.0, 8.0)):
+        kernel = decode(heads, kv_heads, read_per_query_head=1.0)
+        read = 2 * 64 * 4096 * heads * 128 * 2 / (BANDWIDTH * 0.885)
+        assert decode_attention_seconds(kernel, *grid, None)[0, 0] == pytest.approx(10.3e-6 + read)
+    # every head is its own group
+    once, anew = (decode(32.0, 32.0, read_per_query_head=flag) for flag in (0.0, 1.0))
+    assert anew == once
 
 
 def test_latent_decode_by_hand() -> None:

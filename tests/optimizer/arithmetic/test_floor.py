@@ -8,6 +8,7 @@ CHOICES = [
     ("llama-3.1-8b", {"weights": "fp8"}),
     ("llama-3.1-70b", {"tp": 8}),
     ("llama-3.1-70b", {"tp": 8, "engine": "vllm-2023"}),
+    ("llama-3.1-70b", {"tp": 8, "engine": "vllm-2024-rocm"}),
     ("deepseek-v3", {"tp": 8, "ep": 8, "weights": "fp8"}),
     ("deepseek-v3", {"tp": 8, "ep": 8, "dp_attention": 8, "weights": "fp8"}),
     ("gpt-oss-120b", {"tp": 2, "weights": "mxfp4"}),

@@ -79,8 +79,13 @@ def gemm(tokens: float, outputs: float, inner: float, constants: dict[str, float
     )
 
 
-def fit(constants: dict[str, float], peak: float, width: float) -> GemmFit:
-    return GemmFit(**arrays(constants), flop_per_s=np.array([peak]), weight_bytes=np.array([width]))
+def fit(constants: dict[str, float], peak: float, width: float, product_flop_s: float = 0.0) -> GemmFit:
+    return GemmFit(
+        **arrays(constants),
+        flop_per_s=np.array([peak]),
+        weight_bytes=np.array([width]),
+        product_flop_s=np.array([product_flop_s]),
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -103,6 +108,24 @@ def test_small_gemm_by_hand() -> None:
     shape = Shape(np.array([8192.0]), np.array([8192.0]), 1, fit(BF16, 989e12, 2.0))
     got = gemm_seconds(gemms([shape], rates()), np.array([[64.0]]))[0, 0]
     assert got == pytest.approx(2.45e-6 + 1.95e-6 + 46.9e-6 + 0.4e-6, rel=0.01)
+
+
+@pytest.mark.parametrize(("tokens", "bound"), [(1.0, "weights"), (16.0, "weights"), (40.0, "rows"), (4096.0, "rows")])
+def test_products_that_are_not_tuned_take_a_time_per_row(tokens: float, bound: str) -> None:
+    # 10 fs a FLOP: 1.34 us a row of 8192 x 8192, as long as the weights at 35 rows
+    shape = Shape(np.array([8192.0]), np.array([8192.0]), 1, fit(BF16, 989e12, 2.0, 10e-15))
+    got = gemm_seconds(gemms([shape], rates()), np.array([[tokens]]))[0, 0]
+    tuned = gemm(tokens, 8192, 8192, BF16, 989e12, 2.0)
+    if bound == "weights":
+        assert got == tuned
+    else:
+        read = 8192 * 8192 * 2.0 / (H100["bandwidth"] * BF16["bandwidth_efficiency"])
+        compute = gemm(tokens, 8192, 8192, {**BF16, "bandwidth_efficiency": 1e9}, 989e12, 2.0)
+        traffic = (BF16["activation_traffic_factor"] + 1) * 2 * tokens * 8192 / (0.8 * H100["bandwidth"])
+        fixed = BF16["launch_s"] + BF16["serial_s_per_inner"] * 8192
+        rows = 2 * tokens * 8192 * 8192 * 10e-15
+        assert rows > max(read, compute - traffic - fixed)
+        assert got == pytest.approx(fixed + rows + traffic, rel=1e-12)
 
 
 def test_part_without_multiprocessors_has_neither_waves_nor_occupancy() -> None:

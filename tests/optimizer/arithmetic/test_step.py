@@ -44,13 +44,16 @@ class Kernels:
             **{name: np.array([value]) for name, value in constants.items()},
             flop_per_s=np.array([self.part.peak_flop_per_s[kernels.gemm_precision]]),
             weight_bytes=np.array([form.bytes_per_element]),
+            product_flop_s=np.zeros(1),
         )
         shape = Shape(np.array([float(outputs)]), np.array([float(inner)]), 1.0, fit)
         return float(gemm_seconds(gemms([shape], self.rates), grid(tokens))[0, 0])
 
     def decode(self, sequences: float, context: float, heads: int, kv_heads: int) -> float:
         constants = self.tables.decode_attention[str(self.kv.attention)].model_dump(exclude={"fit", "head_64_factor"})
-        fit = DecodeFit(**{name: np.array([value]) for name, value in constants.items()})
+        fit = DecodeFit(
+            **{name: np.array([value]) for name, value in constants.items()}, read_per_query_head=np.zeros(1)
+        )
         kernel = decode_attention(
             fit,
             self.rates,

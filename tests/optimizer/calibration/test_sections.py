@@ -157,4 +157,5 @@ def test_what_an_era_takes_over_is_counted_once_and_priors_are_called_that() -> 
     assert all(each.source.startswith("round priors for steps") for each in engines.values() if each.id == each.library)
     # four of a step, two more where kernels are launched one by one; all else is the current era's
     assert figures["engine era vllm-2023"] == ("1", "6")
+    assert figures["engine era vllm-2024-rocm"] == ("1", "7")
     assert figures["engine era trtllm-0.14"] == ("1", "4")

@@ -70,12 +70,23 @@ def test_static_batches_count_output_and_leave_out_what_is_not_a_throughput(tmp_
         {**STATIC, "gpu": "SN40L"},
         {**STATIC, "model": "EleutherAI/gpt-j-6b"},
         {**STATIC, "isl": "1536", "framework": "TensorRT-LLM"},
+        {**STATIC, "gpu": "MI300X-192GB", "framework": "Deepspeed"},
     ]
     cases = argonne.read_static_batches(write(tmp_path / argonne.FILE_NAME, rows), load())
     assert [case.measured_tokens_per_s for case in cases] == [1500.0, 750.0]
     assert [case.cells["engine"] for case in cases] == ["vllm-2024", "trtllm-2024"]
     assert {case.cells["accelerator"] for case in cases} == {"a100-sxm-40gb"}
     assert {case.batch for case in cases} == {16}
+
+
+def test_static_batches_on_rocm_are_of_its_era(tmp_path: Path) -> None:
+    rows = [{**STATIC, "gpu": "MI300X-192GB"}, {**STATIC, "gpu": "MI250"}, {**STATIC, "gpu": "H100"}]
+    cases = argonne.read_static_batches(write(tmp_path / argonne.FILE_NAME, rows), load())
+    assert [(case.cells["accelerator"], case.cells["engine"]) for case in cases] == [
+        ("mi300x-192gb", "vllm-2024-rocm"),
+        ("mi250x-128gb", "vllm-2024-rocm"),
+        ("h100-sxm-80gb", "vllm-2024"),
+    ]
 
 
 def test_what_does_not_fit_has_a_reason_and_no_number() -> None:
