@@ -108,3 +108,16 @@ def test_requests_of_one_token_have_the_mean_step_for_a_gap_and_no_duration() ->
         assert law.duration(statistic)[0] == pytest.approx(0.0, abs=1e-9)
     assert law.tpot_holds(Statistic.P99, 1.001 * step_s)[0]
     assert not law.tpot_holds(Statistic.P99, 0.999 * step_s)[0]
+
+
+def test_the_median_of_requests_that_meet_nobody_is_the_bare_step() -> None:
+    """However unlike the prompts are that the others may bring: few requests feel any of them."""
+    medians = []
+    for rate in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1):
+        law, _ = law_of(1000.0, 20.0, rate)
+        assert law.felt[0, 0] < 0.5
+        medians.append(float(law.tpot(Statistic.P50)[0]))
+        assert medians[-1] == law.decode_s[0]
+    assert medians == sorted(medians)
+    busy, step_s = law_of(1000.0, 20.0, 20.0)
+    assert busy.decode_s[0] < busy.tpot(Statistic.P50)[0] < 1.5 * step_s
