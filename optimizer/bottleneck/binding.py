@@ -25,7 +25,7 @@ from optimizer.topology.layouts import MAX_NUM_SEQS
 Floats = NDArray[np.float64]
 
 MORE = 1.1
-# A gain below this is none: it is within the noise of the bisection and of any measurement.
+# A gain below this is none: it is within the precision of the rates and the noise of any measurement.
 LEAST_GAIN = 1e-3
 # Walls whose gain is within a tenth of the largest bind together.
 SHARE_OF_LARGEST = 0.9

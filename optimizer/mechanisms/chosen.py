@@ -130,7 +130,7 @@ class Chosen:
         )
 
     def _highest_rates(self, candidates: Candidates, question: Question) -> Floats:
-        """Of one replica; first above the rate that is asked, where the bisection is as fine as that of the report."""
+        """Of one replica; first above the rate that is asked, where it is as fine as that of the report."""
         question = question.among(float(self.working_replicas))
         rates = highest_rate(candidates, question, self.rate_per_s)
         missed = np.flatnonzero(rates == 0.0)

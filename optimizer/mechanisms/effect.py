@@ -68,7 +68,7 @@ class Effect:
 
     @property
     def worth(self) -> Worth:
-        """What it is worth; within the precision of the bisection it is nothing."""
+        """What it is worth; within the precision of the highest rate it is nothing."""
         if self.not_stated:
             return Worth.NOT_STATED
         if self.without.figures is None or self.using.figures is None:

@@ -1,7 +1,7 @@
 """Bound and refine: the exact units of every placement that could be among the cheapest designs.
 
 A cost is guessed, and every placement whose optimistic cost is within it is evaluated once at the most units that it
-buys; only if that holds are its fewest units bisected. Every law is monotone in the rate, so a placement refused there
+buys; only if that holds are its fewest units sought. Every law is monotone in the rate, so a placement refused there
 is refused at every smaller, cheaper number. Too small a guess is raised; once enough designs are known, their cost
 takes its place. The search goes on through every placement whose bound equals that cost, so that all ties are seen.
 """

@@ -8,7 +8,7 @@ design that both accept, for every cheaper row was refused by the laws, or by si
 A refused candidate would come back one unit larger for as long as it is the cheapest. So where nothing of a cost is
 accepted, its candidates are tried with more units at once, one, two, four … more, up to the next cost that is known,
 and then the gap between refused and accepted is halved: the cut stands at units that were simulated and refused. As
-the bisection of the laws does, this trusts that a design refused with some replicas is refused with fewer; common
+the search by the laws does, this trusts that a design refused with some replicas is refused with fewer; common
 random numbers make it so but for noise.
 """
 
