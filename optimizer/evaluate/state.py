@@ -156,9 +156,15 @@ class Laws:
         """
         if metric is Metric.TPOT:
             return self.decoding.tpot(statistic)
-        probability = statistic.probability
-        first = self.first_token.mean_s if probability is None else self.first_token.percentile(probability)
-        return first + self.after_first_token(metric, statistic)
+        if statistic not in self._first_token_s:  # TTFT and E2E share it
+            law, probability = self.first_token, statistic.probability
+            self._first_token_s[statistic] = law.mean_s if probability is None else law.percentile(probability)
+        return self._first_token_s[statistic] + self.after_first_token(metric, statistic)
+
+    @cached_property
+    def _first_token_s(self) -> dict[Statistic, Floats]:
+        """Statistics of TTFT that were read before, (R,) seconds each."""
+        return {}
 
     def after_first_token(self, metric: Metric, statistic: Statistic) -> Floats:
         """Part of TTFT or E2E that follows the first token, (R,) seconds: nothing for TTFT."""
