@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from catalog.engines import Engine
 from catalog.errors import CatalogError
@@ -46,13 +46,31 @@ class ResultFile(Frozen):
     sha256: str
 
 
+class FirstTokenFactors(Frozen):
+    """Multiples of what a first token waits for beside a queue, with the steps corrected as well.
+
+    fixed: of the host's time and of the decode steps that it waits for. own_prefill: of the wait for its own prefill.
+    burst: of the wait behind the other prompts of the start.
+    """
+
+    fixed: Factor
+    own_prefill: Factor
+    burst: Factor
+
+    @classmethod
+    def alike(cls, factor: float) -> FirstTokenFactors:
+        """The same multiple of everything."""
+        return cls(fixed=factor, own_prefill=factor, burst=factor)
+
+
 class Correction(Frozen):
     """What measurements say of one (model, part, engine), all by catalog id.
 
     step_factors: multiple of every step, by weight format. prefill_factor: further multiple of what a prompt adds to
-    the steps that carry it. first_token_factor: multiple of the first token of a request that finds room in the cache.
-    step_deviation: standard deviation of the logarithm of a step time that is left; it holds for the tensor parallel
-    sizes that were measured (`tp`), others have the factors but no narrower interval. results: how many were fitted.
+    the steps that carry it. first_token: multiples of the first token of a request that finds room in the cache; None
+    leaves it as it is predicted without a correction, the steps in it too. step_deviation: standard deviation of the
+    logarithm of a step time that is left; it holds for the tensor parallel sizes that were measured (`tp`), others have
+    the factors but no narrower interval. results: how many were fitted.
     """
 
     model: str
@@ -60,7 +78,7 @@ class Correction(Frozen):
     engine: str
     step_factors: dict[str, Factor] = Field(min_length=1)
     prefill_factor: Factor
-    first_token_factor: Factor
+    first_token: FirstTokenFactors | None
     step_deviation: Factor
     tp: tuple[int, ...] = Field(min_length=1)
     results: int = Field(ge=1)
@@ -72,9 +90,19 @@ class Correction(Frozen):
     as_of: str
     catalog_hash: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_one_factor(cls, data: Any) -> Any:
+        """A correction of schema version 1 has one factor on all of the first token."""
+        if not isinstance(data, dict) or "first_token" in data or "first_token_factor" not in data:
+            return data
+        factor = data["first_token_factor"]
+        others = {name: value for name, value in data.items() if name != "first_token_factor"}
+        return others | {"first_token": dict.fromkeys(FirstTokenFactors.model_fields, factor)}
+
     def applied_to(self, engine: Engine, weights: str) -> Engine:
         """The engine as it was measured with a weight format; KeyError for one that was not measured."""
-        return corrected_engine(engine, self.step_factors[weights], self.prefill_factor, self.first_token_factor)
+        return corrected_engine(engine, self.step_factors[weights], self.prefill_factor, self.first_token)
 
     @property
     def group(self) -> tuple[str, str, str]:
@@ -83,19 +111,21 @@ class Correction(Frozen):
 
 
 class Layer(Frozen):
-    """The content of a calibration file; one correction per group."""
+    """The content of a calibration file; one correction per group. Version 1 is read, version 2 is written."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     kind: Literal["roofplan-calibration"] = "roofplan-calibration"
     corrections: tuple[Correction, ...] = ()
 
 
-def corrected_engine(engine: Engine, step: float, prefill: float, first_token: float) -> Engine:
-    """The engine with every step, what a prompt adds to it, and the first token multiplied.
+def corrected_engine(engine: Engine, step: float, prefill: float, first_token: FirstTokenFactors | None) -> Engine:
+    """The engine with every step, what a prompt adds to it, and what the first token waits for multiplied.
 
-    Steps are those of one pipeline stage; hops between stages stay. The first token is multiplied as a whole, so the
-    prefill factor is taken out of its own prefill again.
+    Steps are those of one pipeline stage; hops between stages stay. The own prefill has its own multiple, so the
+    prefill factor is taken out of it again; of a first token that is left alone, the step factor too.
     """
+    first = FirstTokenFactors.alike(1.0) if first_token is None else first_token
+    steps_in_it = step if first_token is None else 1.0
     return engine.model_copy(
         update={
             "kernel_scale": step * engine.kernel_scale,
@@ -105,10 +135,10 @@ def corrected_engine(engine: Engine, step: float, prefill: float, first_token: f
             "eager_layer_s": step * engine.eager_layer_s,
             "prefill_factor": prefill * engine.prefill_factor,
             "prefill_event_s": step * prefill * engine.prefill_event_s,
-            "host_s": first_token * engine.host_s,
-            "own_prefill_factor": first_token / prefill * engine.own_prefill_factor,
-            "extra_steps": first_token * engine.extra_steps,
-            "burst_share": first_token * engine.burst_share,
+            "host_s": first.fixed * engine.host_s,
+            "extra_steps": first.fixed / steps_in_it * engine.extra_steps,
+            "own_prefill_factor": first.own_prefill / (steps_in_it * prefill) * engine.own_prefill_factor,
+            "burst_share": first.burst / steps_in_it * engine.burst_share,
         }
     )
 

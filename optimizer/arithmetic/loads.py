@@ -92,7 +92,9 @@ def closed_loop(
     decode_s = _decode_s(step_times, scenario, shape, in_step)
     prefill_s = _own_prefill_s(step_times, scenario, shape, in_step, decode_s)
     tpot = decode_s + step_times.interference * (resident - 1.0) * prefill_s / step_times.pp / output
-    burst = np.minimum(step_times.burst_share * REQUESTS_PER_CLIENT * concurrency / requests, 1.0)
+    # a run as short as its burst is all burst; a share that was measured above one says how much slower the burst is
+    share = step_times.burst_share
+    burst = np.minimum(share * REQUESTS_PER_CLIENT * concurrency / requests, np.maximum(share, 1.0))
     burst_s = burst * resident * _batched_prefill_s(step_times, scenario, shape, concurrency) / 2.0
     ttft = (
         step_times.host_s

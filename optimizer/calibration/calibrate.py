@@ -13,14 +13,12 @@ from catalog.corrections import Change, Correction, MeasuredLoad, ResultFile
 from catalog.read import Snapshot
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.calibration.consistency import checked
-from optimizer.calibration.factors import Factors, Fitted, Observation, fit, predicted_logs
+from optimizer.calibration.factors import NO_FACTORS, Factors, Fitted, Observation, fit, predicted_logs
 from optimizer.calibration.importers import BenchmarkResult, ResultError, read_results
 from optimizer.calibration.observe import Stated, observe
 from optimizer.predict.cases import Clients
 from optimizer.predict.evaluation import evaluate_cases
 from optimizer.question import step_deviation
-
-NO_FACTORS = Factors({}, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _calibrate_group(runs: Sequence[_Run], snapshot: Snapshot, today: date) -> C
         engine=case.row.engine.id,
         step_factors=dict(found.factors.step),
         prefill_factor=found.factors.prefill,
-        first_token_factor=found.factors.first_token,
+        first_token=found.factors.first_token,
         step_deviation=found.step_deviation,
         tp=tuple(sorted({each.case.row.tp for each in observations})),
         results=len(fitted),

@@ -2,51 +2,38 @@
 
 Three kinds of factors, all near 1 unless the runs say otherwise:
 
-- a on every step, one per weight format (they share a common part), and b on what a prompt adds to the steps of others:
-  together they move TPOT, and are fitted to it;
-- g on the first token, which is then fitted to TTFT.
+- one on every step for each weight format (they share a common part), and one on what a prompt adds to the steps of
+  others: together they move TPOT, and are fitted to it (and, under arrivals at a rate, to TTFT too, for there the steps
+  make the queue);
+- those of the first token, which is then fitted to TTFT.
 
-With r the logarithm of measured/predicted TPOT of a run under the factors (and, under arrivals at a rate, of its TTFT
-too, for there the steps make the queue), minimised is
+The load may be of any kind, for derivatives are of the evaluation itself.
 
-    Σ √(r² + ε²)/s + ½·Σ (ln factor/τ)²
-
-absolute errors, so that one odd run among many moves nothing; s, the error of a run, and τ, the prior's deviation of
-each factor, say how many runs it takes to move one. The minimum is found by reweighted least squares on derivatives of
-the evaluation itself: nothing is random, and the load may be of any kind. g is the median of what TTFT is off, a prior
-of one run at 1 included; it stays 1 unless it lowers the median error of a run that is left out by a tenth.
-
-What is left of the error gives the interval, a prior of four runs at the law's own spread included; every factor that
-was fitted uses up one run, so that runs as few as the factors never narrow it.
+What is left of the error gives the interval, a prior of four runs at the law's own spread included; every factor of
+TPOT that was fitted uses up one run, so that runs as few as the factors never narrow it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from catalog.corrections import corrected_engine
+from catalog.corrections import FirstTokenFactors, corrected_engine
 from catalog.engines import Engine
 from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats
+from optimizer.calibration.first_token import fit_first_token
+from optimizer.calibration.least_absolute import least_absolute
 from optimizer.predict.cases import Case, Clients
 from optimizer.predict.evaluation import evaluate_cases
 
-# Scale of a run's error (a Laplace law): what identical configurations differ by between releases, and our law beside.
-RUN_ERROR = 0.2
 # Deviation of the logarithm of the prefill factor before any run: prefill is known to a factor e.
 PREFILL_DEVIATION = 1.0
-# Errors below this are rounded off in the objective, so that it has a derivative.
-ROUNDED_ERROR = 0.02
-PRIOR_RUNS_OF_FIRST_TOKEN = 1.0
-LEAST_GAIN_OF_FIRST_TOKEN = 0.1
 PRIOR_RUNS_OF_SPREAD = 4.0
 _DIFFERENCE = 0.02
-_ROUNDS = 20
-_SETTLED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -61,11 +48,14 @@ class Observation:
 
 @dataclass(frozen=True)
 class Factors:
-    """Multiples of every step by weight format, of what a prompt adds, and of the first token."""
+    """Multiples of every step by weight format, of what a prompt adds, and of a first token that is not left alone."""
 
     step: Mapping[str, float]
     prefill: float
-    first_token: float
+    first_token: FirstTokenFactors | None
+
+
+NO_FACTORS = Factors({}, 1.0, None)
 
 
 @dataclass(frozen=True)
@@ -95,10 +85,10 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
     own = len(formats) if len(formats) > 1 else 0
     prior = np.array([prior_deviation, PREFILL_DEVIATION, *[prior_deviation] * own])
 
-    def factors_at(logs: Floats, first_token: float = 0.0) -> Factors:
+    def factors_at(logs: Floats) -> Factors:
         steps = [logs[0] + (logs[2 + position] if own else 0.0) for position in range(len(formats))]
         step = {name: math.exp(value) for name, value in zip(formats, steps, strict=True)}
-        return Factors(step, math.exp(logs[1]), math.exp(first_token))
+        return Factors(step, math.exp(logs[1]), None)
 
     queues = not isinstance(cases[0].load, Clients)
 
@@ -115,14 +105,31 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
         of_format = np.tile(member, (len(at) // len(cases), 1))
         return np.column_stack([step, prefill, *([step[:, None] * of_format] if own else [])])
 
-    logs = _least_absolute(residuals, slopes, prior)
-    tpot, ttft = predicted_logs(cases, factors_at(logs), snapshot)
+    factors = factors_at(least_absolute(residuals, slopes, prior))
+    tpot, alone = predicted_logs(cases, factors, snapshot)
     left = measured_tpot - tpot
-    first_token = _first_token(measured_ttft - ttft)
+    first_token = fit_first_token(measured_ttft, alone, _first_token_parts(cases, factors, snapshot))
     fitted = len(formats) + 1
     spread = PRIOR_RUNS_OF_SPREAD * prior_deviation**2 + float((left**2).sum())
     runs = PRIOR_RUNS_OF_SPREAD + max(len(cases) - fitted, 0)
-    return Fitted(factors_at(logs, first_token), math.sqrt(spread / runs))
+    return Fitted(replace(factors, first_token=first_token), math.sqrt(spread / runs))
+
+
+def _first_token_parts(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> Floats:
+    """Seconds of TTFT that each of the first token's factors multiplies, and the rest, (R, 4)."""
+
+    def ttft(first_token: FirstTokenFactors) -> Floats:
+        seconds: Floats = np.exp(predicted_logs(cases, replace(factors, first_token=first_token), snapshot)[1])
+        return seconds
+
+    ones = FirstTokenFactors.alike(1.0)
+    all_s = ttft(ones)
+    # all of them are multiplied as they are, so that a difference is exact
+    parts = [
+        (ttft(ones.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE
+        for name in FirstTokenFactors.model_fields
+    ]
+    return np.column_stack([*parts, all_s - sum(parts)])
 
 
 def predicted_logs(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> tuple[Floats, Floats]:
@@ -141,49 +148,3 @@ def _engine(case: Case, factors: Factors) -> Engine:
     step = factors.step.get(case.row.weights.id)
     engine = case.row.engine
     return engine if step is None else corrected_engine(engine, step, factors.prefill, factors.first_token)
-
-
-def _least_absolute(
-    residuals: Callable[[Floats], Floats], slopes: Callable[[Floats, Floats], Floats], prior: Floats
-) -> Floats:
-    """Logarithms of the factors that minimise the objective, by least-squares steps, each halved until it helps.
-
-    Factors under which a run that was measured would be overloaded have no residual (NaN) and are never taken.
-    """
-
-    def objective(logs: Floats, left: Floats) -> float:
-        return float(np.sqrt(left**2 + ROUNDED_ERROR**2).sum() / RUN_ERROR + 0.5 * ((logs / prior) ** 2).sum())
-
-    logs = np.zeros(len(prior))
-    left = residuals(logs)
-    value = objective(logs, left)
-    for _ in range(_ROUNDS):
-        slope = slopes(logs, left)
-        if not np.isfinite(slope).all():
-            break
-        weight = 1.0 / (RUN_ERROR * np.sqrt(left**2 + ROUNDED_ERROR**2))
-        curvature = slope.T @ (weight[:, None] * slope) + np.diag(prior**-2.0)
-        step = np.linalg.solve(curvature, slope.T @ (weight * left) - logs / prior**2)
-        for _ in range(5):
-            moved = residuals(logs + step)
-            better = objective(logs + step, moved)
-            if better < value:
-                break
-            step = step / 2.0
-        else:
-            break
-        settled = value - better < _SETTLED
-        logs, left, value = logs + step, moved, better
-        if settled:
-            break
-    return logs
-
-
-def _first_token(off: Floats) -> float:
-    """Logarithm of the first-token factor from the logarithms that TTFT is off, (runs,)."""
-    runs = len(off)
-    if runs > 1:
-        others = np.array([np.median(np.delete(off, run)) for run in range(runs)])
-        if np.median(np.abs(off - others)) > (1.0 - LEAST_GAIN_OF_FIRST_TOKEN) * np.median(np.abs(off)):
-            return 0.0
-    return float(np.median(off)) * runs / (runs + PRIOR_RUNS_OF_FIRST_TOKEN)

@@ -144,8 +144,6 @@ def median_change(changes: Sequence[Change]) -> Change:
     )
 
 
-def within_bar(change: Change) -> bool:
-    """Whether a large error fell enough, or a smaller one did not grow."""
-    if change.before > LARGE_ERROR:
-        return change.after <= LARGEST_SHARE_LEFT * change.before
-    return change.after <= change.before + ALLOWANCE
+def largest_after(change: Change) -> float:
+    """The bar: what a large error must fall to, or how far another may grow."""
+    return LARGEST_SHARE_LEFT * change.before if change.before > LARGE_ERROR else change.before + ALLOWANCE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from catalog.corrections import Change, MeasuredLoad
+from catalog.corrections import Change, FirstTokenFactors, MeasuredLoad
 from optimizer.calibration.calibrate import Calibrated, Calibration
 from optimizer.calibration.layer import Stored
 from optimizer.question import INTERVAL_DEVIATIONS
@@ -39,7 +39,8 @@ def _group(each: Calibration) -> list[str]:
         f"  {ERROR_IS}",
         f"  TPOT   {_change(correction.tpot_error)}",
         f"  TTFT   {_change(correction.ttft_error)}",
-        f"  step {steps}; prefill × {correction.prefill_factor:.2f}; first token × {correction.first_token_factor:.2f}",
+        f"  step {steps}; prefill × {correction.prefill_factor:.2f}",
+        f"  first token: {_first_token(correction.first_token)}",
         f"  90 % interval of a step: from ×/÷ {_interval(each.deviation_before)} "
         f"to ×/÷ {_interval(correction.step_deviation)} at TP{', TP'.join(map(str, correction.tp))}",
     ]
@@ -54,6 +55,15 @@ def _group(each: Calibration) -> list[str]:
             f"TPOT {_change(each.other.tpot_error)}, TTFT {_change(each.other.ttft_error)}"
         )
     return lines
+
+
+def _first_token(factors: FirstTokenFactors | None) -> str:
+    if factors is None:
+        return "as predicted, for factors fitted to some of these results did not hold for the others"
+    return (
+        f"host time and steps × {factors.fixed:.2f}, own prefill × {factors.own_prefill:.2f}, "
+        f"burst of the start × {factors.burst:.2f}"
+    )
 
 
 def _change(change: Change) -> str:

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from catalog.corrections import Change, Correction, Layer, MeasuredLoad, corrected_engine, read_layer, with_layer
+from catalog.corrections import (
+    Change,
+    Correction,
+    FirstTokenFactors,
+    Layer,
+    MeasuredLoad,
+    corrected_engine,
+    read_layer,
+    with_layer,
+)
 from catalog.errors import CatalogError
 from catalog.read import load
 
@@ -11,8 +20,8 @@ from catalog.read import load
 def correction(**changes: object) -> Correction:
     values: dict[str, object] = {
         "model": "llama-3.1-8b", "accelerator": "h100-sxm-80gb", "engine": "vllm", "step_factors": {"bf16": 1.25},
-        "prefill_factor": 0.8, "first_token_factor": 1.5, "step_deviation": 0.1, "tp": (1,), "results": 6,
-        "load": MeasuredLoad.CLOSED_LOOP, "tpot_error": Change(before=0.3, after=0.1),
+        "prefill_factor": 0.8, "first_token": FirstTokenFactors.alike(1.5), "step_deviation": 0.1, "tp": (1,),
+        "results": 6, "load": MeasuredLoad.CLOSED_LOOP, "tpot_error": Change(before=0.3, after=0.1),
         "ttft_error": Change(before=0.4, after=0.2), "tools": ("vllm bench serve",), "files": (),
         "as_of": "2026-11-26", "catalog_hash": "x",
     }  # fmt: skip
@@ -34,8 +43,8 @@ def test_a_layer_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_engine_is_scaled_and_its_memory_is_not() -> None:
     engine = load().engines["vllm"]
-    same = corrected_engine(engine, 1.0, 1.0, 1.0)
-    assert same == engine
+    assert corrected_engine(engine, 1.0, 1.0, FirstTokenFactors.alike(1.0)) == engine
+    assert corrected_engine(engine, 1.0, 1.0, None) == engine
     found = correction().applied_to(engine, "bf16")
     assert found.kernel_scale == 1.25 * engine.kernel_scale
     assert found.step_s == 1.25 * engine.step_s
@@ -47,12 +56,32 @@ def test_the_engine_is_scaled_and_its_memory_is_not() -> None:
     assert all(getattr(found, name) == getattr(engine, name) for name in kept)
 
 
+def test_a_layer_of_version_1_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    layer = json.loads(Layer(corrections=(correction(),)).model_dump_json())
+    layer["schema_version"] = 1
+    old = layer["corrections"][0]
+    del old["first_token"]
+    old["first_token_factor"] = 1.5
+    path = tmp_path / "layer.json"
+    path.write_text(json.dumps(layer), encoding="utf-8")
+    (found,) = read_layer(path).corrections
+    assert found == correction()
+    engine = load().engines["sglang"]
+    applied = found.applied_to(engine, "bf16")
+    for name in ("host_s", "extra_steps", "burst_share"):
+        assert getattr(applied, name) == pytest.approx(1.5 * getattr(engine, name))
+    old["first_token_factor"] = -1.0
+    path.write_text(json.dumps(layer), encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"corrections\.0\.first_token\.fixed"):
+        read_layer(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "Invalid JSON.*a calibration file is what `roofplan calibrate"),
         ("[]", "layer.json: "),
-        ('{"schema_version": 2}', "schema_version: Input should be 1"),
+        ('{"schema_version": 3}', "schema_version: Input should be 1 or 2"),
         ('{"surprise": 1}', "surprise: Extra inputs are not permitted"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.corrections import FirstTokenFactors
 from catalog.read import Snapshot, load
 from optimizer.answers import Answer
 from optimizer.evaluate import highest_rate, keys_that_may_answer, meets, rate_bound, tabulate
@@ -82,7 +83,7 @@ def test_bounds_and_monotone_laws_hold_under_any_correction(
         corrected(
             step_factors={"bf16": step},
             prefill_factor=prefill,
-            first_token_factor=first_token,
+            first_token=FirstTokenFactors.alike(first_token),
             step_deviation=deviation,
             tp=(1, 2),
         )

@@ -4,13 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from catalog.corrections import FirstTokenFactors
 from catalog.read import Snapshot, load
-from optimizer.calibration.factors import Factors, Observation, fit, predicted_logs
+from optimizer.calibration.factors import NO_FACTORS, Factors, Observation, fit, predicted_logs
 from optimizer.calibration.observe import Stated, observe
 from optimizer.predict.cases import Clients
 from tests.optimizer.calibration.writers import run
 
 SPREAD = math.log(1.5) / 1.645
+# First tokens that move with the steps, and no further.
+SCALED = FirstTokenFactors.alike(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +51,25 @@ def runs(snapshot: Snapshot) -> list[Observation]:
     ]
 
 
-@pytest.mark.parametrize(("step", "prefill", "first_token"), [(1.3, 0.6, 1.5), (0.8, 2.0, 0.6), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize(
+    ("step", "prefill", "fixed", "own", "burst"),
+    [(1.3, 0.6, 1.5, 1.5, 1.5), (0.8, 2.0, 0.6, 0.6, 0.6), (1.2, 1.0, 3.0, 1.0, 0.4), (1.0, 1.0, 0.7, 0.7, 4.0)],
+)
 def test_the_factors_of_a_system_are_found(
-    snapshot: Snapshot, runs: list[Observation], step: float, prefill: float, first_token: float
+    snapshot: Snapshot, runs: list[Observation], step: float, prefill: float, fixed: float, own: float, burst: float
 ) -> None:
-    factors = Factors({"bf16": step}, prefill, first_token)
-    found = fit(measured_under(runs, factors, snapshot), snapshot, SPREAD)
+    first_token = FirstTokenFactors(fixed=fixed, own_prefill=own, burst=burst)
+    found = fit(measured_under(runs, Factors({"bf16": step}, prefill, first_token), snapshot), snapshot, SPREAD)
     assert found.factors.step["bf16"] == pytest.approx(step, rel=0.03)
     assert found.factors.prefill == pytest.approx(prefill, rel=0.1)
-    assert found.factors.first_token == pytest.approx(first_token, rel=0.06)
+    assert found.factors.first_token is not None
+    for name, value in first_token:
+        assert getattr(found.factors.first_token, name) == pytest.approx(value, rel=0.15), name
     assert found.step_deviation < 0.6 * SPREAD
 
 
 def test_one_odd_run_moves_nothing(snapshot: Snapshot, runs: list[Observation]) -> None:
-    measured = measured_under(runs, Factors({"bf16": 1.2}, 1.0, 1.0), snapshot)
+    measured = measured_under(runs, Factors({"bf16": 1.2}, 1.0, SCALED), snapshot)
     odd = [replace(measured[0], tpot_s=20.0 * measured[0].tpot_s), *measured[1:]]
     assert fit(odd, snapshot, SPREAD).factors.step["bf16"] == pytest.approx(1.2, rel=0.03)
 
@@ -69,44 +77,37 @@ def test_one_odd_run_moves_nothing(snapshot: Snapshot, runs: list[Observation]) 
 def test_every_format_has_its_own_step(snapshot: Snapshot) -> None:
     clients = (1.0, 4.0, 16.0, 32.0, 48.0, 64.0)
     runs = [observation(snapshot, each, weights=weights) for each in clients for weights in ("bf16", "fp8")]
-    measured = measured_under(runs, Factors({"bf16": 1.5, "fp8": 1.1}, 1.0, 1.0), snapshot)
+    measured = measured_under(runs, Factors({"bf16": 1.5, "fp8": 1.1}, 1.0, SCALED), snapshot)
     step = fit(measured, snapshot, SPREAD).factors.step
     assert step["bf16"] == pytest.approx(1.5, rel=0.05)
     assert step["fp8"] == pytest.approx(1.1, rel=0.05)
 
 
 def test_few_runs_move_little_and_narrow_nothing(snapshot: Snapshot, runs: list[Observation]) -> None:
-    measured = measured_under(runs[:2], Factors({"bf16": 5.0}, 1.0, 4.0), snapshot)
+    measured = measured_under(runs[:2], Factors({"bf16": 5.0}, 1.0, FirstTokenFactors.alike(4.0)), snapshot)
     one = fit(measured[:1], snapshot, SPREAD)
     # the slope of the objective cannot exceed one run's, 1/RUN_ERROR, so ln a ≤ τ²/RUN_ERROR
     assert 1.0 < one.factors.step["bf16"] <= math.exp(SPREAD**2 / 0.2) * 1.001
-    assert one.factors.first_token < math.sqrt(4.0) * 1.6
+    # the one run is met, and half of that is believed
+    assert one.factors.first_token is not None
+    assert all(1.0 <= value < math.sqrt(4.0) * 1.6 for _, value in one.factors.first_token)
     for count in (1, 2):
         assert fit(measured[:count], snapshot, SPREAD).step_deviation >= SPREAD
 
 
 def test_noise_alone_moves_little_and_the_interval_covers_it(snapshot: Snapshot, runs: list[Observation]) -> None:
-    found = fit(measured_under(runs, Factors({}, 1.0, 1.0), snapshot, noise=0.1), snapshot, SPREAD)
+    found = fit(measured_under(runs, NO_FACTORS, snapshot, noise=0.1), snapshot, SPREAD)
     assert abs(math.log(found.factors.step["bf16"])) < 0.06
-    assert abs(math.log(found.factors.first_token)) < 0.06
+    assert found.factors.first_token is None
     assert 0.1 < found.step_deviation < 0.2
 
 
 def test_a_spread_beyond_the_law_widens_the_interval(snapshot: Snapshot, runs: list[Observation]) -> None:
-    assert (
-        fit(measured_under(runs, Factors({}, 1.0, 1.0), snapshot, noise=0.8), snapshot, SPREAD).step_deviation > SPREAD
-    )
-
-
-def test_a_first_token_that_no_factor_helps_stays(snapshot: Snapshot, runs: list[Observation]) -> None:
-    measured = measured_under(runs, Factors({}, 1.0, 1.0), snapshot)
-    # half of the runs at twice, the other half at half the prediction, and one more: the median would fit that one side
-    torn = [replace(each, ttft_s=each.ttft_s * (2.0 if place % 2 else 0.5)) for place, each in enumerate(measured[:15])]
-    assert fit(torn, snapshot, SPREAD).factors.first_token == 1.0
+    assert fit(measured_under(runs, NO_FACTORS, snapshot, noise=0.8), snapshot, SPREAD).step_deviation > SPREAD
 
 
 def test_the_order_of_the_runs_does_not_matter(snapshot: Snapshot, runs: list[Observation]) -> None:
-    measured = measured_under(runs, Factors({"bf16": 1.2}, 0.8, 1.1), snapshot, noise=0.1)
+    measured = measured_under(runs, Factors({"bf16": 1.2}, 0.8, FirstTokenFactors.alike(1.5)), snapshot, noise=0.1)
     forward, backward = fit(measured, snapshot, SPREAD), fit(measured[::-1], snapshot, SPREAD)
     assert forward.factors.step["bf16"] == pytest.approx(backward.factors.step["bf16"], rel=1e-3)
     assert forward == fit(measured, snapshot, SPREAD)
@@ -114,9 +115,18 @@ def test_the_order_of_the_runs_does_not_matter(snapshot: Snapshot, runs: list[Ob
 
 def test_the_whole_closed_loop_scales_with_its_factors(snapshot: Snapshot, runs: list[Observation]) -> None:
     alone = [each.case for each in runs if isinstance(each.case.load, Clients) and each.case.load.concurrency == 1.0]
-    plain_tpot, plain_ttft = predicted_logs(alone, Factors({}, 1.0, 1.0), snapshot)
-    tpot, ttft = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, 1.0), snapshot)
+    plain_tpot, plain_ttft = predicted_logs(alone, NO_FACTORS, snapshot)
+    tpot, ttft = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, SCALED), snapshot)
     assert tpot - plain_tpot == pytest.approx(np.full(len(alone), math.log(1.25)))  # nobody else prefills
-    _, slower = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, 2.0), snapshot)
+    _, slower = predicted_logs(alone, Factors({"bf16": 1.25}, 3.0, FirstTokenFactors.alike(2.0)), snapshot)
     assert slower - ttft == pytest.approx(np.full(len(alone), math.log(2.0)))
-    assert np.all(ttft >= plain_ttft)
+    assert np.all(ttft > plain_ttft)
+
+
+def test_a_first_token_that_is_left_alone_does_not_move_with_the_steps(
+    snapshot: Snapshot, runs: list[Observation]
+) -> None:
+    cases = [each.case for each in runs]
+    _, before = predicted_logs(cases, NO_FACTORS, snapshot)
+    _, after = predicted_logs(cases, Factors({"bf16": 1.25}, 3.0, None), snapshot)
+    assert after == pytest.approx(before)
