@@ -54,8 +54,9 @@ def _fit(measured: Floats, parts: Floats) -> Floats:
         shares = parts[:, :_FACTORS] * np.exp(of_each(logs)) / np.exp(measured - left)[:, None]
         return np.column_stack([shares.sum(axis=1), shares])
 
-    logs = of_each(least_absolute(residuals, slopes, np.full(1 + _FACTORS, PRIOR_DEVIATION)))
-    return logs * len(measured) / (len(measured) + PRIOR_RUNS)
+    common_and_own = least_absolute(residuals, slopes, np.full(1 + _FACTORS, PRIOR_DEVIATION))
+    believed: Floats = of_each(common_and_own) * len(measured) / (len(measured) + PRIOR_RUNS)
+    return believed
 
 
 def _predicted(logs: Floats, parts: Floats) -> Floats:

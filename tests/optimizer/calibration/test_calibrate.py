@@ -31,7 +31,10 @@ def calibrated(snapshot: Snapshot, *files: InputFile, stated: Stated = STATED) -
 
 @pytest.mark.parametrize("tool", Tool)
 def test_every_tool_gives_the_same_correction(snapshot: Snapshot, tool: Tool) -> None:
-    runs = [run(concurrency=clients, tpot_s=tpot_s) for clients, tpot_s in ((1.0, 0.009), (8.0, 0.012), (32.0, 0.018))]
+    runs = [
+        run(concurrency=float(clients), tpot_s=tpot_s, requests=10 * clients)
+        for clients, tpot_s in ((1, 0.009), (8, 0.012), (32, 0.018))
+    ]
     stated = Stated(model="llama-3.1-8b", gpu="h100-sxm-80gb", engine="vllm", tp=1, weights="bf16")
     files = [InputFile(f"{place}", WRITERS[tool](each)) for place, each in enumerate(runs)]
     (found,) = calibrated(snapshot, *files, stated=stated).calibrations
