@@ -45,7 +45,8 @@ def _fit(measured: Floats, parts: Floats) -> Floats:
     """Logarithms of the factors, (3,)."""
 
     def of_each(logs: Floats) -> Floats:
-        return logs[0] + logs[1:]
+        each: Floats = logs[0] + logs[1:]
+        return each
 
     def residuals(logs: Floats) -> Floats:
         return measured - _predicted(of_each(logs), parts)
@@ -55,8 +56,7 @@ def _fit(measured: Floats, parts: Floats) -> Floats:
         return np.column_stack([shares.sum(axis=1), shares])
 
     common_and_own = least_absolute(residuals, slopes, np.full(1 + _FACTORS, PRIOR_DEVIATION))
-    believed: Floats = of_each(common_and_own) * len(measured) / (len(measured) + PRIOR_RUNS)
-    return believed
+    return of_each(common_and_own) * (len(measured) / (len(measured) + PRIOR_RUNS))
 
 
 def _predicted(logs: Floats, parts: Floats) -> Floats:
