@@ -32,12 +32,17 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Choice:
-    """One group under one limit. regret: None if the chosen run measured beyond the limit, or nothing was chosen."""
+    """One group under one limit. regret: None if the chosen run measured beyond the limit, or nothing was chosen.
+
+    best: the run that measured cheapest within the limit; best_tpot_s: its TPOT as predicted at the risk.
+    """
 
     model: str
     prompt_tokens: float
     output_tokens: float
     limit_s: float
+    best: PredictionCase
+    best_tpot_s: float
     chosen: PredictionCase | None
     met: bool
     regret: float | None
@@ -130,13 +135,21 @@ def _per_million(usd_per_hour: float, tokens_per_s: float) -> float:
 
 def _choose(runs: Sequence[_Run], model: str, prompt_tokens: float, output_tokens: float, limit_s: float) -> Choice:
     held = [run for run in runs if run.tpot_at_risk_s <= limit_s]
-    if not held:
-        return Choice(model, prompt_tokens, output_tokens, limit_s, None, met=False, regret=None)
-    chosen = min(held, key=lambda run: (run.predicted_usd_per_million, run.case.case_id))
-    met = chosen.case.measured_tpot_s <= limit_s
-    best = min(run.usd_per_million for run in runs if run.case.measured_tpot_s <= limit_s)
-    regret = chosen.usd_per_million / best - 1.0 if met else None
-    return Choice(model, prompt_tokens, output_tokens, limit_s, chosen.case, met=met, regret=regret)
+    within = [run for run in runs if run.case.measured_tpot_s <= limit_s]
+    best = min(within, key=lambda run: (run.usd_per_million, run.case.case_id))
+    chosen = min(held, key=lambda run: (run.predicted_usd_per_million, run.case.case_id)) if held else None
+    met = chosen in within
+    return Choice(
+        model=model,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        limit_s=limit_s,
+        best=best.case,
+        best_tpot_s=best.tpot_at_risk_s,
+        chosen=None if chosen is None else chosen.case,
+        met=met,
+        regret=chosen.usd_per_million / best.usd_per_million - 1.0 if chosen is not None and met else None,
+    )
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:

@@ -55,6 +55,21 @@ def test_safety_costs_and_a_hopeful_choice_misses() -> None:
     assert low <= hopeful.met <= high
 
 
+def test_the_best_is_the_cheapest_that_measured_within_the_limit_and_says_what_was_predicted_of_it() -> None:
+    cases, rows = measured_as_predicted()
+    prices = usd_per_hour_per_accelerator(load())
+    for choice in decide(cases, rows, load(), risk=0.5).choices:
+        within = [case for case in cases if case.measured_tpot_s <= choice.limit_s]
+        assert choice.best in within
+        dollars = {
+            case.case_id: prices[case.accelerator] * case.accelerators / case.measured_tokens_per_s for case in within
+        }
+        assert dollars[choice.best.case_id] == min(dollars.values())
+        assert choice.best_tpot_s == pytest.approx(choice.best.measured_tpot_s)  # they measured what is predicted
+    for choice in decide(cases, rows, load(), risk=0.1).choices:
+        assert choice.best_tpot_s > choice.best.measured_tpot_s
+
+
 def test_small_groups_and_groups_of_one_price_are_not_scored() -> None:
     cases, rows = measured_as_predicted()
     with pytest.raises(ValueError, match="no group"):
