@@ -49,8 +49,8 @@ def section(cases: Sequence[PredictionCase], snapshot: Snapshot) -> Section:
             "First tokens have three factors: on host time and steps, on their own prefill, and on the burst of the "
             "start. They are kept where they hold for calibrating runs left out of the fit; else the error stays.",
             "DeepSeek-V3 with SGLang on b200: half of the rows state no version, and many of theirs have first tokens "
-            "of 5 to 9 s where those of version 0.5.9 take a tenth of that. No correction of one model, part and engine "
-            "tells them apart; calibrated by themselves, those of 0.5.9 fall to less than half.",
+            "of 5 to 9 s where those of version 0.5.9 take a tenth of that. No correction of one model, part and "
+            "engine tells them apart; calibrated by themselves, those of 0.5.9 fall to less than half.",
             "Llama-3.1-8B with TensorRT-LLM on h100: the measured TTFT grows with one whole answer over the number of "
             "clients, as if one of them always waited, and jumps at 64 to 128 clients with TP 4 and 8.",
         ),
