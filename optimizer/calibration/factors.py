@@ -33,6 +33,7 @@ from optimizer.predict.evaluation import evaluate_cases
 # Deviation of the logarithm of the prefill factor before any run: prefill is known to a factor e.
 PREFILL_DEVIATION = 1.0
 PRIOR_RUNS_OF_SPREAD = 4.0
+_WITH_THE_STEPS = FirstTokenFactors.alike(1.0)
 _DIFFERENCE = 0.02
 
 
@@ -88,7 +89,7 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
     def factors_at(logs: Floats) -> Factors:
         steps = [logs[0] + (logs[2 + position] if own else 0.0) for position in range(len(formats))]
         step = {name: math.exp(value) for name, value in zip(formats, steps, strict=True)}
-        return Factors(step, math.exp(logs[1]), None)
+        return Factors(step, math.exp(logs[1]), _WITH_THE_STEPS)
 
     queues = not isinstance(cases[0].load, Clients)
 
@@ -106,7 +107,7 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
         return np.column_stack([step, prefill, *([step[:, None] * of_format] if own else [])])
 
     factors = factors_at(least_absolute(residuals, slopes, prior))
-    tpot, alone = predicted_logs(cases, factors, snapshot)
+    tpot, alone = predicted_logs(cases, replace(factors, first_token=None), snapshot)
     left = measured_tpot - tpot
     first_token = fit_first_token(measured_ttft, alone, _first_token_parts(cases, factors, snapshot))
     fitted = len(formats) + 1
@@ -116,17 +117,16 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
 
 
 def _first_token_parts(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> Floats:
-    """Seconds of TTFT that each of the first token's factors multiplies, and the rest, (R, 4)."""
+    """Seconds of TTFT that each of the first token's factors multiplies, then the rest, (R, 4)."""
 
     def ttft(first_token: FirstTokenFactors) -> Floats:
         seconds: Floats = np.exp(predicted_logs(cases, replace(factors, first_token=first_token), snapshot)[1])
         return seconds
 
-    ones = FirstTokenFactors.alike(1.0)
-    all_s = ttft(ones)
-    # all of them are multiplied as they are, so that a difference is exact
+    all_s = ttft(_WITH_THE_STEPS)
+    # TTFT is linear in each of them, so that a difference is exact
     parts = [
-        (ttft(ones.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE
+        (ttft(_WITH_THE_STEPS.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE
         for name in FirstTokenFactors.model_fields
     ]
     return np.column_stack([*parts, all_s - sum(parts)])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,25 @@ def test_longer_runs_dilute_the_burst(make_replicas) -> None:
     )
     everyone = closed_loop(replicas, shape(1024.0, 128.0), one(64.0), one(64.0)).ttft_mean_s[0]
     assert long < short < everyone
+
+
+def test_a_run_as_short_as_its_burst_is_all_burst_and_a_measured_share_above_one_is_a_slower_burst(
+    make_replicas,
+) -> None:
+    replicas = make_replicas("llama-3.1-8b", engine="sglang")
+
+    def burst_s(share: float, requests: float) -> float:
+        with_burst, without = (
+            closed_loop(replace(replicas, burst_share=one(each)), shape(1024.0, 128.0), one(64.0), one(requests))
+            for each in (share, 0.0)
+        )
+        return float(with_burst.ttft_mean_s[0] - without.ttft_mean_s[0])
+
+    whole = burst_s(1.0, 640.0)
+    assert burst_s(0.5, 64.0) == pytest.approx(whole)
+    assert burst_s(3.0, 640.0) == pytest.approx(3.0 * whole)
+    assert burst_s(3.0, 64.0) == pytest.approx(3.0 * whole)
+    assert burst_s(3.0, 6400.0) == pytest.approx(0.3 * whole)
 
 
 def test_cached_prefixes_shorten_prefill_only(make_replicas) -> None:
