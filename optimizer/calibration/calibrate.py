@@ -44,13 +44,15 @@ class Calibration:
     """A correction and what stands beside it.
 
     deviation_before: standard deviation of the logarithm of a step time without it. other: results of the other kind
-    of load, None if there are none. left_out: results that the model does not predict, with the reason.
+    of load, None if there are none. left_out: results that the model does not predict, with the reason. versions:
+    of the engine, as the fitted results state them, "" where one does not.
     """
 
     correction: Correction
     deviation_before: float
     other: OtherLoad | None
     left_out: tuple[str, ...]
+    versions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def _calibrate_group(runs: Sequence[_Run], snapshot: Snapshot, today: date) -> C
         catalog_hash=snapshot.hash,
     )
     other, overloaded = _other(rest, found, snapshot)
-    return Calibration(correction, before, other, (*left_out, *overloaded))
+    versions = tuple(sorted({run.result.deployment.engine_version or "" for run in fitted}))
+    return Calibration(correction, before, other, (*left_out, *overloaded), versions)
 
 
 def _predicted(runs: Sequence[_Run], snapshot: Snapshot) -> tuple[list[_Run], tuple[str, ...]]:

@@ -49,6 +49,9 @@ def _group(each: Calibration) -> list[str]:
             lines.append(
                 f"  {metric} is no better for it: no factor fits these results; look at them before you use it"
             )
+    if len(each.versions) > 1:
+        versions = ", ".join(version or "none stated" for version in each.versions)
+        lines.append(f"  several versions of the engine ({versions}): one correction for all; calibrate each by itself")
     if each.other is not None:
         lines.append(
             f"  not fitted: {each.other.results} result{_s(each.other.results)} with {_LOADS[each.other.load]}: "

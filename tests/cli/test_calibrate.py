@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -87,6 +88,52 @@ def test_a_layer_keeps_its_other_groups_and_replaces_its_own(run: Run, results: 
     assert (again["replaced"], again["kept"]) == (1, 1)
     assert read_layer(layer).corrections[0] == first
     assert [each["accelerator"] for each in again["corrections"]] == ["h100-sxm-80gb"]
+
+
+def test_a_layer_of_version_1_is_used_and_kept_in_version_2(run: Run, results: Path, tmp_path: Path) -> None:
+    layer, cases = tmp_path / "layer.json", tmp_path / "cases.csv"
+    run("calibrate", str(results), *SYSTEM, "-o", str(layer))
+    old = json.loads(layer.read_text(encoding="utf-8"))
+    old["schema_version"] = 1
+    del old["corrections"][0]["first_token"]
+    old["corrections"][0]["first_token_factor"] = 1.25
+    layer.write_text(json.dumps(old), encoding="utf-8")
+    cases.write_text(CASES, encoding="utf-8")
+    ran = run("predict", str(cases), "-o", str(tmp_path / "out.csv"), "--calibration", str(layer))
+    assert ran.out.endswith(f"1 calibrated by {layer}\n")
+    run("calibrate", str(results), "--gpu", "h200", "--tp", "1", "--engine", "vllm", "-o", str(layer))
+    new = json.loads(layer.read_text(encoding="utf-8"))
+    assert new["schema_version"] == 2
+    assert new["corrections"][0]["first_token"] == {"fixed": 1.25, "own_prefill": 1.25, "burst": 1.25}
+
+
+def test_the_report_says_what_a_first_token_is_corrected_by(run: Run, tmp_path: Path) -> None:
+    def reported(*ttft_s: float) -> str:
+        path = tmp_path / "bench.jsonl"
+        runs = [
+            bench(concurrency=float(clients), requests=10 * clients, ttft_s=each)
+            for clients, each in zip((1, 2, 4, 8, 16, 32), ttft_s, strict=True)
+        ]
+        path.write_bytes(writers.lines_of(runs))
+        return run("calibrate", str(path), *SYSTEM, "-o", str(tmp_path / "layer.json")).out
+
+    slow = reported(0.4, 0.4, 0.4, 0.4, 0.5, 0.6)
+    assert re.search(r"first token: host time and steps × \d\.\d\d, own prefill × .*, burst of the start × ", slow)
+    torn = reported(0.01, 0.5, 0.01, 0.5, 0.01, 0.5)
+    assert "first token: as predicted, for factors fitted to some of these results did not hold for the others" in torn
+
+
+def test_several_versions_in_one_group_are_said(run: Run, tmp_path: Path) -> None:
+    paths = []
+    for version in ("0.11", "0.12", None):
+        paths.append(tmp_path / f"{version}.json")
+        paths[-1].write_bytes(writers.llmd_report(bench(engine="vllm", engine_version=version, accelerators=1, tp=1)))
+    system = (*SYSTEM, "--model", "llama-3.1-8b", "-o", str(tmp_path / "layer.json"))
+    told = run("calibrate", *map(str, paths), *system).out
+    assert "several versions of the engine (none stated, 0.11, 0.12)" in told
+    alone = run("calibrate", str(paths[0]), *system).out
+    assert "stored in" in alone
+    assert "several versions" not in alone
 
 
 def test_results_leave_as_reports(run: Run, results: Path, tmp_path: Path) -> None:
