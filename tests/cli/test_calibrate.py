@@ -130,7 +130,7 @@ def test_several_versions_in_one_group_are_said(run: Run, tmp_path: Path) -> Non
         paths[-1].write_bytes(writers.llmd_report(bench(engine="vllm", engine_version=version, accelerators=1, tp=1)))
     system = (*SYSTEM, "--model", "llama-3.1-8b", "-o", str(tmp_path / "layer.json"))
     told = run("calibrate", *map(str, paths), *system).out
-    assert "several versions of the engine (none stated, 0.11, 0.12)" in told
+    assert "several versions of the engine (0.11, 0.12, unknown)" in told
     alone = run("calibrate", str(paths[0]), *system).out
     assert "stored in" in alone
     assert "several versions" not in alone
