@@ -125,13 +125,13 @@ def test_the_report_says_what_a_first_token_is_corrected_by(run: Run, tmp_path: 
 
 def test_several_versions_in_one_group_are_said(run: Run, tmp_path: Path) -> None:
     paths = []
+    system = {"accelerator": "h100-sxm-80gb", "accelerators": 1, "engine": "vllm", "tp": 1}
     for version in ("0.11", "0.12", None):
         paths.append(tmp_path / f"{version}.json")
-        paths[-1].write_bytes(writers.llmd_report(bench(engine="vllm", engine_version=version, accelerators=1, tp=1)))
-    system = (*SYSTEM, "--model", "llama-3.1-8b", "-o", str(tmp_path / "layer.json"))
-    told = run("calibrate", *map(str, paths), *system).out
+        paths[-1].write_bytes(writers.llmd_report(bench(engine_version=version, **system)))
+    told = run("calibrate", *map(str, paths), "-o", str(tmp_path / "layer.json")).out
     assert "several versions of the engine (0.11, 0.12, unknown)" in told
-    alone = run("calibrate", str(paths[0]), *system).out
+    alone = run("calibrate", str(paths[0]), "-o", str(tmp_path / "layer.json")).out
     assert "stored in" in alone
     assert "several versions" not in alone
 
