@@ -48,8 +48,8 @@ def section(cases: Sequence[PredictionCase], snapshot: Snapshot) -> Section:
             "and fall with the load, or rows of one group ran with unlike settings, one factor meets half of them.",
             "First tokens have three factors: on host time and steps, on their own prefill, and on the burst of the "
             "start. They are kept where they hold for calibrating runs left out of the fit; else the error stays.",
-            "Halves of groups as small as that of qwen3-32b on gb200, of which three rows in 20 are off tenfold, differ: "
-            "with other seeds its TTFT falls to three quarters only.",
+            "Halves of groups as small as that of qwen3-32b on gb200, of which three rows in 20 take more than ten "
+            "times as long as predicted, differ: with other seeds its TTFT falls to three quarters only.",
             "DeepSeek-V3 with SGLang on b200: half of the rows state no version, and many of theirs have first tokens "
             "of 5 to 9 s where those of version 0.5.9 take a tenth of that. No correction of one model, part and "
             "engine tells them apart; calibrated by themselves, those of 0.5.9 fall to less than half.",
