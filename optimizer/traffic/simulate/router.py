@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate.pipeline import Pipeline
 from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.requests import Requests
@@ -59,13 +60,15 @@ def serve(
     router: Router,
     horizon_s: float,
     *,
+    speculation: Speculation | None = None,
     skipping: bool = True,
 ) -> Served:
     """Serve requests on equal pipelines, by every step that starts before the horizon.
 
-    Each pipeline has a prefix cache of its own where the requests' blocks are known.
+    Each pipeline has a prefix cache of its own where the requests' blocks are known. With `speculation` its steps are
+    those that draft and verify.
     """
-    work = Work(steps, requests)
+    work = Work(steps, requests, speculation)
     blocks = requests.prefix_blocks
     caches: list[PrefixCache] | list[None] = [None] * pipelines
     if blocks is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate.requests import Stream, draw_requests
 from optimizer.traffic.simulate.router import Router, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
@@ -24,6 +25,7 @@ class Fleet:
 
     host_s: time of a request outside the steps, before its first token. own_prefill_factor: measured ratio of the wait
     for the own prefill to its work; what exceeds 1 is added to the first token, as the law of the first token does.
+    speculation: where the steps are those that draft and verify.
     """
 
     steps: PipelineSteps
@@ -32,6 +34,7 @@ class Fleet:
     router: Router
     host_s: float
     own_prefill_factor: float
+    speculation: Speculation | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,9 @@ def replay(fleet: Fleet, stream: Stream) -> Sample:
     """
     requests, counted = stream.requests, stream.counted
     horizon_s = 2.0 * float(requests.arrival_s[-1])
-    served = serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s)
+    served = serve(
+        fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s, speculation=fleet.speculation
+    )
     found = served.found_tokens
     computed = requests.new_tokens if found is None else requests.new_tokens - found
     before_s = fleet.host_s + max(fleet.own_prefill_factor - 1.0, 0.0) * fleet.steps.beside(computed)
