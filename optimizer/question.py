@@ -21,6 +21,7 @@ from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
+from optimizer.arithmetic.speculative import Speculation
 from optimizer.errors import QuestionError
 from optimizer.evaluate import FleetArrivals, Physics, Question, prepare
 from optimizer.inventory import admitted_offers
@@ -49,7 +50,8 @@ STEP_DEVIATION = {
 class Problem:
     """Everything that the search needs, for one specification; where there is a job, it is met and not the demand.
 
-    aim: what is sought within the caps; None: the least cost.
+    aim: what is sought within the caps; None: the least cost. speculation: where the physics is of steps that draft and
+    verify, and counts outputs in steps.
     """
 
     space: CandidateSpace
@@ -58,6 +60,12 @@ class Problem:
     demand: Demand
     aim: Aim | None = None
     job: Job | None = None
+    speculation: Speculation | None = None
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Mean tokens that a sequence gets per step."""
+        return 1.0 if self.speculation is None else self.speculation.kept
 
     def carrying(self, rate_per_s: float) -> Problem:
         """The same problem at another rate of all requests."""

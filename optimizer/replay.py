@@ -83,6 +83,7 @@ def replay_trace(
         working_replicas(found),
         window.rate_per_s,
         tuple(scenarios),
+        found.problem.speculation,
         Replayed(recording, found.problem.demand.rate_per_s),
     )
 

@@ -10,6 +10,7 @@ from optimizer.evaluate import prepare, scenario_tables
 from optimizer.question import Problem
 from optimizer.search.columns import Column, candidates_of
 from optimizer.traffic.simulate import EngineLimits, Fleet, Router, pipeline_steps
+from optimizer.traffic.speculative_bins import in_steps
 from optimizer.traffic.workload_bins import WorkloadBins
 
 SHORTEST_PROMPT_TOKENS = 16.0
@@ -37,6 +38,7 @@ def design_fleet(problem: Problem, design: Column, deviations: float, router: Ro
         router=router,
         host_s=float(step_times.host_s[key]),
         own_prefill_factor=float(step_times.own_prefill_factor[key]),
+        speculation=problem.speculation,
     )
 
 
@@ -60,6 +62,8 @@ def trace_fleet(
 def at_lengths(problem: Problem, design: Column, bins: WorkloadBins) -> tuple[Problem, Column]:
     """A design alone in its problem, its steps tabulated for other lengths."""
     physics, key = problem.physics, np.array([design.key])
+    if problem.speculation is not None:
+        bins = in_steps(bins, problem.speculation.kept)
     alone = prepare(physics.step_times.take(key), bins, physics.step_deviation[key])
     return replace(problem, physics=alone), replace(design, key=0)
 

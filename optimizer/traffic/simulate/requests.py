@@ -23,7 +23,7 @@ class Requests:
     """n requests in the order of their arrival; every field (n,).
 
     new_tokens: of the prompt, those that are computed and not found in the prefix cache. prefix_blocks: where they are
-    known, the prefix cache is simulated, and new_tokens is all of the prompt. seed: of what is drawn as they are served.
+    known, the prefix cache is simulated, and new_tokens is all of the prompt. seed: of what is drawn while serving.
     """
 
     arrival_s: Floats

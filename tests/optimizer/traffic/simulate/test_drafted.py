@@ -8,7 +8,6 @@ import pytest
 from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate import Pipeline, Requests, Router, Served, draw_requests, serve
 from optimizer.traffic.simulate.drafted import DraftedAnswers
-from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.work import Work
 from requirements_specs.traces.trace import PrefixBlocks
 from tests.optimizer.traffic.simulate.made import BLOCK, chat, limits, requests_of, steps_for
@@ -127,9 +126,7 @@ def test_skipping_changes_nothing_beside_a_prefix_cache() -> None:
     requests = replace(requests, prefix_blocks=blocks)
     steps, engine = steps_for(chat()), limits(kv_blocks=700)
     skipped, walked = (
-        serve(
-            steps, engine, 1, requests, Router.PREFIX_AWARE, np.inf, speculation=SPECULATION, skipping=skipping
-        )
+        serve(steps, engine, 1, requests, Router.PREFIX_AWARE, np.inf, speculation=SPECULATION, skipping=skipping)
         for skipping in (True, False)
     )
     np.testing.assert_allclose(skipped.end_s, walked.end_s, rtol=1e-10)
