@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.speculative import Speculation
-from optimizer.traffic.simulate.requests import Stream, draw_requests
-from optimizer.traffic.simulate.router import Router, serve
+from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests
+from optimizer.traffic.simulate.router import Router, Served, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits
 from requirements_specs.requirement import Metric
@@ -100,12 +100,27 @@ def replay(fleet: Fleet, stream: Stream) -> Sample:
 
     After the last arrival the fleet runs on for as long again as all took to come.
     """
-    requests, counted = stream.requests, stream.counted
-    horizon_s = 2.0 * float(requests.arrival_s[-1])
+    requests = stream.requests
     served = serve(
-        fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s, speculation=fleet.speculation
+        fleet.steps,
+        fleet.limits,
+        fleet.pipelines,
+        requests,
+        fleet.router,
+        horizon_of(requests),
+        speculation=fleet.speculation,
     )
-    found = served.found_tokens
+    return sample_of(fleet, stream, served)
+
+
+def horizon_of(requests: Requests) -> float:
+    """When a simulation ends, seconds."""
+    return 2.0 * float(requests.arrival_s[-1])
+
+
+def sample_of(fleet: Fleet, stream: Stream, served: Served) -> Sample:
+    """What counts of served requests, (1, n), whose first tokens came from the fleet."""
+    requests, counted, found = stream.requests, stream.counted, served.found_tokens
     computed = requests.new_tokens if found is None else requests.new_tokens - found
     before_s = fleet.host_s + max(fleet.own_prefill_factor - 1.0, 0.0) * fleet.steps.beside(computed)
     first_s, end_s = served.first_s[counted], served.end_s[counted]
