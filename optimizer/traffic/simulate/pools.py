@@ -3,7 +3,7 @@
 A prompt ends with the first token of its answer. Then the cache of all its tokens goes over the one link of its
 pipeline: caches leave in the order in which their prompts ended, one after the other, each at the whole bandwidth. They
 wait outside of the KV blocks of their pipeline, so that a slow link delays nobody's prompt. In the decode pool a
-request holds blocks from its admission on; one that is preempted computes its prompt and its answer there, as everywhere.
+request holds blocks from its admission on, and only one that is preempted computes its prompt there, with its answer.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def replay_pooled(fleet: PooledFleet, stream: Stream) -> PooledSample:
     one_token = replace(requests, output_tokens=np.ones_like(requests.output_tokens))
     prompts = serve(prefill.steps, prefill.limits, prefill.pipelines, one_token, prefill.router, horizon_s)
     first_s, sends = prompts.first_s, requests.output_tokens > 1
-    seconds = requests.prompt_tokens * (fleet.kv_bytes_per_token / fleet.link_bytes_per_s)
+    seconds = requests.prompt_tokens.astype(np.float64) * (fleet.kv_bytes_per_token / fleet.link_bytes_per_s)
     arrived_s = _arrivals(np.where(sends, first_s, np.inf), seconds, prompts.pipeline)
     order = np.argsort(arrived_s, kind="stable")[: np.isfinite(arrived_s).sum()]
     answers = _decode(fleet.decode, requests, arrived_s, order, horizon_s)
