@@ -190,6 +190,7 @@ class StepwisePipeline:
                 work.first_s[request] = time
             if cache is not None:
                 cache.keep(request, work.prompt[request])
+            # what drafts will give beyond a token a step
             self._kv_tokens += work.kv_charged[request] - work.prompt[request] - work.answered[request]
             last = self._step + work.answer_steps[request] - 1
             heappush(self._ends, last << REQUEST_BITS | request)
