@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import log, prod
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
-from optimizer.arithmetic.speculative import Speculation
 from optimizer.errors import QuestionError
 from optimizer.evaluate import FleetArrivals, Physics, Question, prepare
 from optimizer.inventory import admitted_offers
@@ -33,6 +33,9 @@ from optimizer.topology.layouts import CandidateSpace, candidate_space
 from optimizer.traffic.workload_bins import WorkloadBins, bin_workload
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import Objective, ServingSpec
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
 POINT_PREDICTION = 0.5

@@ -10,7 +10,6 @@ from optimizer.evaluate import prepare, scenario_tables
 from optimizer.question import Problem
 from optimizer.search.columns import Column, candidates_of
 from optimizer.traffic.simulate import EngineLimits, Fleet, Router, pipeline_steps
-from optimizer.traffic.speculative_bins import in_steps
 from optimizer.traffic.workload_bins import WorkloadBins
 
 SHORTEST_PROMPT_TOKENS = 16.0
@@ -52,7 +51,8 @@ def trace_fleet(
         design: whose replicas they are.
         deviations: the scenario.
         router: who gets a request.
-        bins: lengths of the trace; where its prefix blocks are known and a cache is simulated, without a cached share.
+        bins: lengths of the trace, in steps where the problem drafts; where its prefix blocks are known and a cache is
+            simulated, without a cached share.
         longest_prompt: tokens of the longest prompt that will come.
 
     """
@@ -62,8 +62,6 @@ def trace_fleet(
 def at_lengths(problem: Problem, design: Column, bins: WorkloadBins) -> tuple[Problem, Column]:
     """A design alone in its problem, its steps tabulated for other lengths."""
     physics, key = problem.physics, np.array([design.key])
-    if problem.speculation is not None:
-        bins = in_steps(bins, problem.speculation.kept)
     alone = prepare(physics.step_times.take(key), bins, physics.step_deviation[key])
     return replace(problem, physics=alone), replace(design, key=0)
 

@@ -7,10 +7,14 @@ depend on who serves the request, or when.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.arithmetic.speculative import Speculation
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
+
 
 Integers = NDArray[np.int64]
 Kept = NDArray[np.uint8]

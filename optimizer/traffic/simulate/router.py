@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate.pipeline import Pipeline
 from optimizer.traffic.simulate.prefix_cache import PrefixCache
 from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits, StepwisePipeline
 from optimizer.traffic.simulate.work import Work
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests
 from optimizer.traffic.simulate.router import Router, Served, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits
 from requirements_specs.requirement import Metric
 from requirements_specs.workload import Workload
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 Floats = NDArray[np.float64]
 

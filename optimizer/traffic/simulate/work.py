@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from math import inf
+from typing import TYPE_CHECKING
 
-from optimizer.arithmetic.speculative import Speculation
 from optimizer.traffic.simulate.drafted import DraftedAnswers
 from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 
 class Work:
