@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import log, prod
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,6 +34,9 @@ from optimizer.traffic.workload_bins import WorkloadBins, bin_workload
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import Objective, ServingSpec
 
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
+
 KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MULTIPROCESSORS
 POINT_PREDICTION = 0.5
 # Ends of a central 90 % interval, in standard deviations; slower steps and a smaller KV cache go together.
@@ -49,7 +53,8 @@ STEP_DEVIATION = {
 class Problem:
     """Everything that the search needs, for one specification; where there is a job, it is met and not the demand.
 
-    aim: what is sought within the caps; None: the least cost.
+    aim: what is sought within the caps; None: the least cost. speculation: where the physics is of steps that draft and
+    verify, and counts outputs in steps.
     """
 
     space: CandidateSpace
@@ -58,6 +63,12 @@ class Problem:
     demand: Demand
     aim: Aim | None = None
     job: Job | None = None
+    speculation: Speculation | None = None
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Mean tokens that a sequence gets per step."""
+        return 1.0 if self.speculation is None else self.speculation.kept
 
     def carrying(self, rate_per_s: float) -> Problem:
         """The same problem at another rate of all requests."""

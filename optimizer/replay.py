@@ -13,6 +13,7 @@ import numpy as np
 from catalog.models import Model
 from optimizer.answers import Answer
 from optimizer.errors import QuestionError
+from optimizer.question import Problem
 from optimizer.simulation import (
     MARGIN_STAYS,
     Law,
@@ -26,7 +27,8 @@ from optimizer.simulation import (
     working_replicas,
 )
 from optimizer.traffic.simulate import Router, replay, stream_of
-from optimizer.traffic.workload_bins import bin_workload
+from optimizer.traffic.speculative_bins import in_steps
+from optimizer.traffic.workload_bins import WorkloadBins, bin_workload
 from optimizer.verification import FEWEST_COUNTED, at_lengths, trace_fleet
 from requirements_specs.serving import ServingSpec
 from requirements_specs.traces.facts import lengths
@@ -71,7 +73,7 @@ def replay_trace(
             f"{window.requests:,} of {trace.requests:,}, less those at either end of the trace that load the design; "
             "take a longer window or trace"
         )
-    bins, longest_prompt = bin_workload(workload), int(trace.prompt_tokens.max())
+    bins, longest_prompt = _bins_of(found.problem, workload), int(trace.prompt_tokens.max())
     scenarios = []
     for law in laws:
         fleet = trace_fleet(found.problem, found.design, deviations_of(law.risk), router, bins, longest_prompt)
@@ -83,14 +85,21 @@ def replay_trace(
         working_replicas(found),
         window.rate_per_s,
         tuple(scenarios),
+        found.problem.speculation,
         Replayed(recording, found.problem.demand.rate_per_s),
     )
 
 
 def _under(found: Answer, workload: Workload, rate_per_s: float) -> Answer:
     """The answer with its design alone, under another workload."""
-    problem, design = at_lengths(found.problem, found.design, bin_workload(workload))
+    problem, design = at_lengths(found.problem, found.design, _bins_of(found.problem, workload))
     return replace(found, problem=problem.carrying(rate_per_s), design=design)
+
+
+def _bins_of(problem: Problem, workload: Workload) -> WorkloadBins:
+    """A workload as the physics of a problem counts it."""
+    bins = bin_workload(workload)
+    return bins if problem.speculation is None else in_steps(bins, problem.speculation.kept)
 
 
 def _refuse_overlong(model: Model, trace: Trace) -> None:

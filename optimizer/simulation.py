@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil, inf, isfinite
 from statistics import NormalDist
 
+from catalog.read import Snapshot
 from optimizer.answers import Answer
-from optimizer.evaluate import FleetArrivals, Laws, mean_state
-from optimizer.question import POINT_PREDICTION
+from optimizer.arithmetic.speculative import Speculation, speculating
+from optimizer.evaluate import FleetArrivals, Laws, mean_state, prepare
+from optimizer.question import POINT_PREDICTION, replicas_of
 from optimizer.search.columns import candidates_of, rate_of
+from optimizer.topology.layouts import MAX_NUM_SEQS
 from optimizer.traffic.simulate import Estimate, Fleet, Plan, Router, Sample, estimate, run
+from optimizer.traffic.speculative_bins import in_steps
 from optimizer.verification import design_fleet
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec
@@ -41,7 +45,7 @@ class Runs:
 class Compared:
     """A statistic as the laws of the evaluation predict it, seconds, and as the requests had it.
 
-    The prediction is infinite where a trace brings more than the design carries by the laws.
+    The prediction is infinite where more comes than the design carries by the laws: from a trace, or with drafts.
     """
 
     predicted_s: float
@@ -80,14 +84,34 @@ class Replayed:
 class Simulation:
     """Scenarios of a design: the point prediction, then that of the specification's risk if it is another.
 
-    rate_per_s: of the requests. replayed: where they are those of a trace.
+    rate_per_s: of the requests. speculation: where the design drafts. replayed: where requests are those of a trace.
     """
 
     runs: Runs
     working_replicas: int
     rate_per_s: float
     scenarios: tuple[ScenarioRun, ...]
+    speculation: Speculation | None = None
     replayed: Replayed | None = None
+
+
+def with_drafts(spec: ServingSpec, found: Answer, snapshot: Snapshot, speculation: Speculation) -> Answer:
+    """The answer with its design alone, whose every step drafts and verifies.
+
+    Slots are no limit: where drafts lengthen steps, more sequences are in flight than the design has been given.
+    """
+    problem, design = found.problem, found.design
+    replicas = replicas_of(snapshot.models[spec.model], [problem.space.keys[design.key]], snapshot)
+    physics = prepare(
+        speculating(replicas, speculation),
+        in_steps(problem.physics.bins, speculation.kept),
+        problem.physics.step_deviation[[design.key]],
+    )
+    return replace(
+        found,
+        problem=replace(problem, physics=physics, speculation=speculation),
+        design=replace(design, key=0, max_num_seqs=int(MAX_NUM_SEQS[-1])),
+    )
 
 
 def simulate(spec: ServingSpec, found: Answer, runs: Runs, after_run: Callable[[], None] = lambda: None) -> Simulation:
@@ -98,15 +122,19 @@ def simulate(spec: ServingSpec, found: Answer, runs: Runs, after_run: Callable[[
     rate_per_s, scenarios = found.problem.demand.rate_per_s, []
     for risk in risks_of(spec):
         law, planned = Law(_in_bursts(found, runs.burstiness), risk), Law(found, risk)
+        in_flight = rate_per_s * planned.mean_e2e_s
+        stays = (
+            MARGIN_STAYS * in_flight if isfinite(in_flight) else 0.0
+        )  # drafts may overload it, and loading never ends
         plan = Plan(
             seeds=tuple(range(1, runs.seeds + 1)),
             requests=runs.requests,
-            margin=ceil(max(MARGIN_SHARE * runs.requests, MARGIN_STAYS * rate_per_s * planned.mean_e2e_s)),
+            margin=ceil(max(MARGIN_SHARE * runs.requests, stays)),
             burstiness=runs.burstiness,
         )
         fleet = fleet_of(found, deviations_of(risk), runs.router)
         scenarios.append(compared(law, run(fleet, spec.workload, rate_per_s, plan, after_run)))
-    return Simulation(runs, working_replicas(found), rate_per_s, tuple(scenarios))
+    return Simulation(runs, working_replicas(found), rate_per_s, tuple(scenarios), found.problem.speculation)
 
 
 def _in_bursts(found: Answer, dispersion: float) -> Answer:
@@ -141,11 +169,15 @@ class Law:
         state = mean_state(candidate, rate_of(found.problem.demand, design), asked)
         fits = (state.sequences_needed <= design.max_num_seqs) & (state.kv_tokens_needed <= state.kv_tokens)
         self.risk = risk
+        self._tokens_per_step = found.problem.tokens_per_step
         self._laws = Laws(candidate, state) if (state.steady & fits)[0] else None
 
     def predicted_s(self, metric: Metric, statistic: Statistic) -> float:
         """A statistic, infinite if the design does not carry the rate."""
-        return inf if self._laws is None else float(self._laws.statistic(metric, statistic)[0])
+        if self._laws is None:
+            return inf
+        value_s = float(self._laws.statistic(metric, statistic)[0])
+        return value_s / self._tokens_per_step if metric is Metric.TPOT else value_s
 
     @property
     def mean_e2e_s(self) -> float:

@@ -12,28 +12,19 @@ import typer
 
 from optimizer.cli.answering import answered_traffic, print_outcome
 from optimizer.cli.exits import exit_codes
-from optimizer.cli.options import AsJson
+from optimizer.cli.options import DEFAULT_DRAFTED, Acceptance, AsJson, DraftCost, Drafted
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _NO_JOB = "mechanisms are held against requests that arrive; state workload.request_rate, or `roofplan solve` for a job"
-MOST_DRAFTED = 32
-DEFAULT_DRAFTED = 4
 
 
 def mechanisms(
     spec_file: Annotated[Path, typer.Argument(metavar="SPEC", help="A specification, YAML or JSON.")],
-    drafted: Annotated[
-        int, typer.Option(min=1, max=MOST_DRAFTED, help="Tokens that speculative decoding drafts per step.")
-    ] = DEFAULT_DRAFTED,
-    acceptance: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Chance that a drafted token is accepted.")
-    ] = None,
-    draft_cost: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, metavar="STEPS", help="Time to draft a token, in decode steps of the model."),
-    ] = None,
+    drafted: Drafted = DEFAULT_DRAFTED,
+    acceptance: Acceptance = None,
+    draft_cost: DraftCost = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn each mechanism of the engine on and off at the hardware of the design that is cheapest by the laws alone.

@@ -13,7 +13,7 @@ import typer
 
 from optimizer.cli.answering import answered_traffic, print_outcome
 from optimizer.cli.exits import exit_codes
-from optimizer.cli.options import AsJson
+from optimizer.cli.options import DEFAULT_DRAFTED, Acceptance, AsJson, DraftCost, Drafted
 from optimizer.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -72,15 +72,21 @@ def simulate(
         str | None,
         typer.Option(metavar="TIME", help="Count the trace's busiest window of this length; default: all of it."),
     ] = None,
+    drafted: Drafted = DEFAULT_DRAFTED,
+    acceptance: Acceptance = None,
+    draft_cost: DraftCost = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate the design that is cheapest by the laws alone, and hold each limit against it.
+
+    With --acceptance and --draft-cost it drafts tokens and verifies them in every step.
 
     Whether the limits hold is printed, and no exit code: 0 says that the design was simulated.
     """
     started = time.perf_counter()
     with exit_codes(), ExitStack() as resources:
         _refuse_what_does_not_go_together(context, router, trace, window)
+        _refuse_half_of_what_drafts_need(context, acceptance, draft_cost)
         recorded = None if trace is None else _read(trace, window, router)
 
         from optimizer.search.solver_process import SolverProcess
@@ -92,18 +98,21 @@ def simulate(
         from catalog.read import load
         from optimizer.additions import read_question
         from optimizer.answers import Answer
+        from optimizer.arithmetic.speculative import Speculation
         from optimizer.deliver.console import render
         from optimizer.deliver.simulation_page import render_simulation
         from optimizer.replay import replay_trace
         from optimizer.report import outcome_of
         from optimizer.report.simulated_part import with_simulation
-        from optimizer.simulation import Runs, risks_of, simulate
+        from optimizer.simulation import Runs, risks_of, simulate, with_drafts
         from optimizer.traffic.simulate import Router
 
         spec, snapshot = read_question(spec_file, load())
         found = answered_traffic(spec, snapshot, solver, str(spec_file), _NO_JOB)
         outcome = outcome_of(spec, found, snapshot, date.today())
         if isinstance(found, Answer):
+            if acceptance is not None and draft_cost is not None:
+                found = with_drafts(spec, found, snapshot, Speculation(drafted, acceptance, draft_cost))
             chosen, risks = Router(router.value), len(risks_of(spec))
             if recorded is None:
                 bursts = spec.workload.index_of_dispersion if burstiness is None else burstiness
@@ -138,6 +147,19 @@ def _refuse_what_does_not_go_together(
     for name in _NOT_OF_A_TRACE:
         if _was_given(context, name):
             raise typer.BadParameter("a trace states this: leave one of the two out", param_hint=f"--{name}")
+
+
+def _refuse_half_of_what_drafts_need(
+    context: typer.Context, acceptance: float | None, draft_cost: float | None
+) -> None:
+    needed = {"--acceptance": acceptance, "--draft-cost": draft_cost}
+    missing = [option for option, value in needed.items() if value is None]
+    given = [option for option in needed if option not in missing]
+    if _was_given(context, "drafted"):
+        given.insert(0, "--drafted")
+    if given and missing:
+        what = f"drafts need a chance and a cost: add {' and '.join(missing)}, or leave out {' and '.join(given)}"
+        raise typer.BadParameter(what, param_hint=given[0])
 
 
 def _read(trace_file: Path, window: str | None, router: RouterName) -> Recording:
@@ -177,7 +199,8 @@ def _was_given(context: typer.Context, name: str) -> bool:
 def _command(context: typer.Context) -> str:
     """The command that simulates the same runs: the specification and the options that were given."""
     words = ["roofplan", "simulate", str(context.params["spec_file"])]
-    for name in ("seeds", "requests", "router", "burstiness", "trace", "window"):
+    options = ("seeds", "requests", "router", "burstiness", "trace", "window", "drafted", "acceptance", "draft_cost")
+    for name in options:
         if _was_given(context, name):
-            words += [f"--{name}", str(context.params[name])]
+            words += [f"--{name.replace('_', '-')}", str(context.params[name])]
     return " ".join(map(quote, words))

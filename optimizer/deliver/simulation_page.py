@@ -10,6 +10,7 @@ from optimizer.deliver.page import Section, page
 from optimizer.outcome import (
     Cost,
     Design,
+    SimulatedDrafts,
     SimulatedLimit,
     SimulatedScenario,
     SimulatedStatistic,
@@ -40,7 +41,7 @@ def render_simulation(simulation: SimulationOut, design: Design, cost: Cost, com
     return page(
         verdict,
         (
-            (_traffic(simulation),),
+            (_traffic(simulation), *([] if simulation.drafts is None else [_drafts(simulation.drafts)])),
             *((_scenario(scenario, first=index == 0),) for index, scenario in enumerate(simulation.scenarios)),
             (_limits(simulation.limits, simulation.scenarios[-1].risk),),
             (Section("Next", (Text(f"{command} --json"),)),),
@@ -58,6 +59,12 @@ def _traffic(simulation: SimulationOut) -> Section:
         "Traffic",
         (Text(f"{request_rate(simulation.request_rate_per_s)}, {arrivals}; {routed}; {seeds}"),),
     )
+
+
+def _drafts(drafts: SimulatedDrafts) -> Section:
+    accepted, cost = percent(drafts.acceptance), f"{drafts.draft_cost:g} decode steps"
+    line = f"{drafts.drafted} a step, {accepted} accepted, {cost} each; a step keeps {drafts.kept_tokens:.2f} tokens"
+    return Section("Drafts", (Text(line),))
 
 
 def _replayed(simulation: SimulationOut, trace: SimulatedTrace, routed: str) -> Section:

@@ -33,6 +33,7 @@ from optimizer.outcome.prediction import Latency, OfflineOut, Padding, Predicted
 from optimizer.outcome.result import Result
 from optimizer.outcome.simulation import (
     Refused,
+    SimulatedDrafts,
     SimulatedLimit,
     SimulatedScenario,
     SimulatedStatistic,
@@ -96,6 +97,7 @@ __all__ = [
     "Scope",
     "SearchOut",
     "SettingOut",
+    "SimulatedDrafts",
     "SimulatedLimit",
     "SimulatedScenario",
     "SimulatedStatistic",

@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 class SimulatedStatistic(Result):
     """A latency statistic as the law predicts it and as requests had it; null where unfinished requests reach it.
 
-    `predicted_s` is null where a trace brings more than the design carries by the laws.
+    `predicted_s` is null where more comes than the design carries by the laws, from a trace or with drafts.
     `interval_s` is the 95 % interval of the simulated value; its ends are null as the value is.
     """
 
@@ -75,12 +75,25 @@ class SimulatedTrace(Result):
     prefix_hit_ceiling: float | None
 
 
+class SimulatedDrafts(Result):
+    """How the simulated design drafts: tokens a step, each accepted with a chance and drafted in so many decode steps.
+
+    `kept_tokens` is the mean that a step keeps, where the answer does not end.
+    """
+
+    drafted: int
+    acceptance: float
+    draft_cost: float
+    kept_tokens: float
+
+
 class SimulationOut(Result):
     """The design under simulated requests, `requests` counted of each seed, or of the trace, which has none.
 
     `burstiness` is the squared coefficient of variation of the time between arrivals; the law knows of it, too, but for
     a trace, where it takes what the specification says.
     `scenarios`: the point prediction, then the one of the risk if that is another; `limits` speak of the last.
+    `drafts`: of a design that drafts, in the law and in the simulation; null without.
     """
 
     seeds: tuple[int, ...]
@@ -91,6 +104,7 @@ class SimulationOut(Result):
     replicas: int
     scenarios: tuple[SimulatedScenario, ...]
     limits: tuple[SimulatedLimit, ...]
+    drafts: SimulatedDrafts | None
     trace: SimulatedTrace | None
 
 

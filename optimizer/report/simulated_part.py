@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.outcome import (
     Outcome,
+    SimulatedDrafts,
     SimulatedLimit,
     SimulatedScenario,
     SimulatedStatistic,
@@ -18,6 +19,7 @@ from requirements_specs.requirement import LatencyLimit
 from requirements_specs.serving import ServingSpec
 
 if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
     from optimizer.simulation import Replayed, ScenarioRun, Simulation
     from optimizer.traffic.simulate import Estimate
 
@@ -38,6 +40,7 @@ def with_simulation(outcome: Outcome, spec: ServingSpec, simulation: Simulation)
             for limit in spec.slo
             for compared in (simulation.scenarios[-1].statistics[limit.metric, limit.statistic],)
         ),
+        drafts=None if simulation.speculation is None else _drafts_out(simulation.speculation),
         trace=None if simulation.replayed is None else _trace_out(simulation.replayed),
     )
     return outcome.model_copy(update={"simulation": simulated})
@@ -66,6 +69,15 @@ def _scenario_out(scenario: ScenarioRun) -> SimulatedScenario:
         unfinished_share=scenario.unfinished_share,
         preemptions=scenario.preemptions,
         prefix_hit=scenario.prefix_hit,
+    )
+
+
+def _drafts_out(speculation: Speculation) -> SimulatedDrafts:
+    return SimulatedDrafts(
+        drafted=speculation.drafted,
+        acceptance=speculation.acceptance,
+        draft_cost=speculation.draft_cost,
+        kept_tokens=speculation.kept,
     )
 
 

@@ -44,6 +44,11 @@ class StepBins(WorkloadBins):
         """As of the tokens."""
         return self.tokens.longest_request
 
+    @cached_property
+    def longest_output(self) -> Floats:
+        """As of the tokens."""
+        return self.tokens.longest_output
+
 
 def in_steps(bins: WorkloadBins, tokens_per_step: float) -> StepBins:
     """The workload if each step after the prefill, which gives the first token, yields `tokens_per_step` on average.

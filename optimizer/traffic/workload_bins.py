@@ -93,7 +93,13 @@ class WorkloadBins:
     @cached_property
     def longest_request(self) -> NDArray[np.float64]:
         """Prompt plus output of the longest request, (R,)."""
-        longest: NDArray[np.float64] = self.prompt_tokens.max(axis=1) + self.output_tokens.max(axis=1)
+        longest: NDArray[np.float64] = self.prompt_tokens.max(axis=1) + self.longest_output
+        return longest
+
+    @cached_property
+    def longest_output(self) -> NDArray[np.float64]:
+        """Output of the longest answer, (R,)."""
+        longest: NDArray[np.float64] = self.output_tokens.max(axis=1)
         return longest
 
     def output_quantile(self, probability: float) -> NDArray[np.float64]:

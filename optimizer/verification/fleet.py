@@ -37,6 +37,7 @@ def design_fleet(problem: Problem, design: Column, deviations: float, router: Ro
         router=router,
         host_s=float(step_times.host_s[key]),
         own_prefill_factor=float(step_times.own_prefill_factor[key]),
+        speculation=problem.speculation,
     )
 
 
@@ -50,7 +51,8 @@ def trace_fleet(
         design: whose replicas they are.
         deviations: the scenario.
         router: who gets a request.
-        bins: lengths of the trace; where its prefix blocks are known and a cache is simulated, without a cached share.
+        bins: lengths of the trace, in steps where the problem drafts; where its prefix blocks are known and a cache is
+            simulated, without a cached share.
         longest_prompt: tokens of the longest prompt that will come.
 
     """

@@ -105,6 +105,56 @@ def test_answers_of_one_token_have_no_further_ones(run: Run, spec_file: SpecFile
     assert ran.out.count("holds") == 2
 
 
+DRAFTS = ("--acceptance", "0.6", "--draft-cost", "0.1")
+
+
+def test_a_design_that_drafts(run: Run, spec_file: SpecFile) -> None:
+    options = ("--requests", "2000", "--drafted", "3", *DRAFTS)
+    ran = run("simulate", str(spec_file()), *options)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[3] == "Drafts    3 a step, 60 % accepted, 0.1 decode steps each; a step keeps 2.18 tokens"
+    assert len(lines) <= 30
+    assert max(map(len, lines[:-1])) <= 100
+    assert lines[-1] == f"Next      roofplan simulate {spec_file()} {' '.join(options)} --json"
+
+    drafted, plain = (
+        json.loads(run("simulate", str(spec_file()), "--json", "--requests", "2000", *drafts).out)
+        for drafts in (DRAFTS, ())
+    )
+    assert drafted["design"] == plain["design"]
+    assert plain["simulation"]["drafts"] is None
+    assert drafted["simulation"]["drafts"] == {
+        "drafted": 4, "acceptance": 0.6, "draft_cost": 0.1, "kept_tokens": pytest.approx(2.3056)
+    }  # fmt: skip
+    for one, other in zip(
+        *(each["simulation"]["scenarios"][0]["statistics"] for each in (drafted, plain)), strict=True
+    ):
+        if (one["metric"], one["statistic"]) == ("tpot", "mean"):
+            assert one["predicted_s"] == pytest.approx(one["simulated_s"], rel=0.05)
+            assert one["simulated_s"] < 0.8 * other["simulated_s"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--acceptance", "0.6"], "add --draft-cost, or leave out --acceptance"),
+        (["--draft-cost", "0.1"], "add --acceptance, or leave out --draft-cost"),
+        (["--drafted", "3"], "add --acceptance and --draft-cost, or leave out --drafted"),
+        (["--drafted", "4", "--acceptance", "0.6"], "add --draft-cost, or leave out --drafted and --acceptance"),
+        (["--drafted", "0", *DRAFTS], "--drafted"),
+        (["--acceptance", "1.2", "--draft-cost", "0.1"], "--acceptance"),
+        (["--acceptance", "0.6", "--draft-cost", "-1"], "--draft-cost"),
+    ],
+)
+def test_drafts_that_cannot_be_simulated_end_with_2(
+    run: Run, spec_file: SpecFile, options: list[str], said: str
+) -> None:
+    ran = run("simulate", str(spec_file()), *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in " ".join(ran.err.replace("│", " ").split())
+
+
 # One request a quarter of a second, in pairs, half as often in the second half.
 RECORDED = [
     Request(0.5 * i if i < 400 else i - 200.0, 512, 150 + i % 100, (i % 7,)) for i in range(700) for _ in range(2)
@@ -161,6 +211,26 @@ def test_a_replay_as_json(run: Run, spec_file: SpecFile, recorded: Callable[[str
     # The seven blocks are whole prompts, whose last token is computed: they are found by nobody.
     assert answers[1]["scenarios"][0]["prefix_hit"] == 0
     assert answers[1]["router"] == "prefix_aware"
+
+
+def test_a_trace_is_replayed_on_a_design_that_drafts(
+    run: Run, spec_file: SpecFile, recorded: Callable[[str], str]
+) -> None:
+    for form in ("csv", "jsonl"):
+        replayed = [
+            json.loads(run("simulate", str(spec_file()), "--json", "--trace", recorded(form), *drafts).out)[
+                "simulation"
+            ]
+            for drafts in (DRAFTS, ())
+        ]
+        assert [each["drafts"] is None for each in replayed] == [False, True]
+        of = [
+            {(each["metric"], each["statistic"]): each for each in simulation["scenarios"][0]["statistics"]}
+            for simulation in replayed
+        ]
+        tpot, without = (each["tpot", "mean"] for each in of)
+        assert tpot["predicted_s"] == pytest.approx(tpot["simulated_s"], rel=0.05)
+        assert tpot["simulated_s"] < 0.8 * without["simulated_s"]
 
 
 def test_a_trace_beyond_the_design_has_no_law(run: Run, spec_file: SpecFile, tmp_path: Path) -> None:

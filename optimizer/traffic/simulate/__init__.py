@@ -5,6 +5,7 @@ is the order of things: who waits, who shares a step, whose cache is full.
 """
 
 from optimizer.traffic.simulate.pipeline import Pipeline
+from optimizer.traffic.simulate.pools import PooledFleet, PooledSample, replay_pooled
 from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests, stream_of
 from optimizer.traffic.simulate.router import Router, Served, serve
 from optimizer.traffic.simulate.run import Fleet, Plan, Sample, replay, run
@@ -19,6 +20,8 @@ __all__ = [
     "Pipeline",
     "PipelineSteps",
     "Plan",
+    "PooledFleet",
+    "PooledSample",
     "Requests",
     "Router",
     "Sample",
@@ -28,6 +31,7 @@ __all__ = [
     "estimate",
     "pipeline_steps",
     "replay",
+    "replay_pooled",
     "run",
     "serve",
     "stream_of",

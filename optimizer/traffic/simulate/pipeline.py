@@ -34,9 +34,9 @@ class Pipeline(StepwisePipeline):
         if self._partial is not None or self._time >= until_s:
             return
         work, queue, ends, cache = self._work, self._queue, self._ends, self._cache
-        arrival_s, to_compute, prompt, output = work.arrival_s, work.to_compute, work.prompt, work.output
+        arrival_s, to_compute, answer_steps = work.arrival_s, work.to_compute, work.answer_steps
         place, share, beside_s, answered = work.place, work.share, work.beside_s, work.answered
-        first_s, end_s, kv_at_end = work.first_s, work.end_s, work.kv_at_end
+        first_s, end_s, kv_charged, kv_at_end = work.first_s, work.end_s, work.kv_charged, work.kv_at_end
         decode_s, alone_s = self._decode_s, self._alone_s
         slots, token_budget = self._limits.slots, self._limits.token_budget
         kv_room, block = self._kv_room, self._limits.kv_block_tokens
@@ -65,7 +65,7 @@ class Pipeline(StepwisePipeline):
                         break
                     tokens = to_compute[request]
                     budget -= tokens
-                    free -= prompt[request] + block
+                    free -= kv_charged[request] + block
                     if budget < 0 or free < 0 or answered[request]:
                         admitted.clear()
                         break
@@ -83,9 +83,9 @@ class Pipeline(StepwisePipeline):
                 kv_tokens += decoding
                 for request in admitted:
                     queue.popleft()
-                    kv_tokens += prompt[request]
+                    kv_tokens += kv_charged[request]
                     first_s[request] = time
-                    last = step + output[request]
+                    last = step + answer_steps[request]
                     if last < next_end:
                         next_end = last
                     heappush(ends, last << REQUEST_BITS | request)

@@ -23,7 +23,7 @@ class Requests:
     """n requests in the order of their arrival; every field (n,).
 
     new_tokens: of the prompt, those that are computed and not found in the prefix cache. prefix_blocks: where they are
-    known, the prefix cache is simulated, and new_tokens is all of the prompt.
+    known, the prefix cache is simulated, and new_tokens is all of the prompt. seed: of what is drawn while serving.
     """
 
     arrival_s: Floats
@@ -31,6 +31,7 @@ class Requests:
     new_tokens: Integers
     output_tokens: Integers
     prefix_blocks: PrefixBlocks | None = None
+    seed: int = 0
 
     def __len__(self) -> int:
         """Number of requests."""
@@ -65,7 +66,8 @@ def draw_requests(workload: Workload, rate_per_s: float, count: int, seed: int, 
     gaps[how_many.uniform(size=count) >= 1.0 / batch] = 0.0
     prompt_tokens = workload.prompt_tokens.draw(prompts, count)
     new_tokens = _uncached(prompt_tokens, workload.prefix_cache_hit)
-    return Requests(np.cumsum(gaps), prompt_tokens, new_tokens, workload.output_tokens.draw(outputs, count))
+    output_tokens = workload.output_tokens.draw(outputs, count)
+    return Requests(np.cumsum(gaps), prompt_tokens, new_tokens, output_tokens, seed=seed)
 
 
 def stream_of(trace: Trace, window: Window, margin_s: float, prefix_cache_hit: float) -> Stream:

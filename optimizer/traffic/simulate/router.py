@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from optimizer.traffic.simulate.requests import Requests
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits, StepwisePipeline
 from optimizer.traffic.simulate.work import Work
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,12 +44,13 @@ LOAD_MARGIN = 1
 class Served:
     """When each request got its first and its last token, (n,) seconds, infinite if not in time; and preemptions.
 
-    slots_filled: whether all slots of a pipeline were ever taken; if not, more of them would change nothing.
-    found_tokens (n,): of each prompt, what a simulated prefix cache held; None without one.
+    pipeline (n,): where each was served. slots_filled: whether all slots of a pipeline were ever taken; if not, more of
+    them would change nothing. found_tokens (n,): of each prompt, what a simulated prefix cache held; None without one.
     """
 
     first_s: Floats
     end_s: Floats
+    pipeline: Integers
     preemptions: int
     slots_filled: bool
     found_tokens: Integers | None = None
@@ -59,47 +64,57 @@ def serve(
     router: Router,
     horizon_s: float,
     *,
+    speculation: Speculation | None = None,
     skipping: bool = True,
 ) -> Served:
     """Serve requests on equal pipelines, by every step that starts before the horizon.
 
-    Each pipeline has a prefix cache of its own where the requests' blocks are known.
+    Each pipeline has a prefix cache of its own where the requests' blocks are known. With `speculation` its steps are
+    those that draft and verify.
     """
-    work = Work(steps, requests)
+    work = Work(steps, requests, speculation)
     blocks = requests.prefix_blocks
     caches: list[PrefixCache] | list[None] = [None] * pipelines
     if blocks is not None:
         blocks_of = blocks.of_each()
         caches = [PrefixCache(blocks_of, blocks.block_tokens) for _ in range(pipelines)]
     pipeline_of = Pipeline if skipping else StepwisePipeline
-    fleet = [pipeline_of(steps, limits, work, cache) for cache in caches]
+    served = serve_on([pipeline_of(steps, limits, work, cache) for cache in caches], work, router, horizon_s)
+    return served if blocks is None else replace(served, found_tokens=np.array(work.found))
+
+
+def serve_on(fleet: Sequence[StepwisePipeline], work: Work, router: Router, horizon_s: float) -> Served:
+    """Route all requests over pipelines that are idle so far, and take every step that starts before the horizon."""
+    count = len(work.arrival_s)
+    pipeline = np.arange(count) % len(fleet)
     match router:
         case Router.ROUND_ROBIN:
-            for turn, pipeline in enumerate(fleet):
-                pipeline.submit(range(turn, len(requests), pipelines))
-        case Router.LEAST_LOADED:
+            for turn, each in enumerate(fleet):
+                each.submit(range(turn, count, len(fleet)))
+        case Router.LEAST_LOADED | Router.PREFIX_AWARE:
             for request, arrival_s in enumerate(work.arrival_s):
-                for pipeline in fleet:
-                    pipeline.advance(arrival_s)
-                min(fleet, key=lambda pipeline: pipeline.load).submit([request])
-        case Router.PREFIX_AWARE:
-            for request, arrival_s in enumerate(work.arrival_s):
-                for pipeline in fleet:
-                    pipeline.advance(arrival_s)
-                _prefix_aware(fleet, request).submit([request])
-    for pipeline in fleet:
-        pipeline.advance(horizon_s)
+                for each in fleet:
+                    each.advance(arrival_s)
+                found = _least_loaded(fleet) if router is Router.LEAST_LOADED else _prefix_aware(fleet, request)
+                fleet[found].submit([request])
+                pipeline[request] = found
+    for each in fleet:
+        each.advance(horizon_s)
     return Served(
         first_s=np.array(work.first_s),
         end_s=np.array(work.end_s),
-        preemptions=sum(pipeline.preemptions for pipeline in fleet),
-        slots_filled=any(pipeline.slots_filled for pipeline in fleet),
-        found_tokens=None if blocks is None else np.array(work.found),
+        pipeline=pipeline,
+        preemptions=sum(each.preemptions for each in fleet),
+        slots_filled=any(each.slots_filled for each in fleet),
     )
 
 
-def _prefix_aware(fleet: Sequence[StepwisePipeline], request: int) -> StepwisePipeline:
+def _least_loaded(fleet: Sequence[StepwisePipeline]) -> int:
+    return min(range(len(fleet)), key=lambda each: fleet[each].load)
+
+
+def _prefix_aware(fleet: Sequence[StepwisePipeline], request: int) -> int:
     """Where a request goes that is routed by its prefix."""
-    most = min(pipeline.load for pipeline in fleet) + LOAD_MARGIN
-    free = [pipeline for pipeline in fleet if pipeline.load <= most]
-    return max(free, key=lambda pipeline: (pipeline.cached_tokens(request), -pipeline.load))
+    loads = [pipeline.load for pipeline in fleet]
+    free = [each for each, load in enumerate(loads) if load <= min(loads) + LOAD_MARGIN]
+    return max(free, key=lambda each: (fleet[each].cached_tokens(request), -loads[each]))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.traffic.simulate.requests import Stream, draw_requests
-from optimizer.traffic.simulate.router import Router, serve
+from optimizer.traffic.simulate.requests import Requests, Stream, draw_requests
+from optimizer.traffic.simulate.router import Router, Served, serve
 from optimizer.traffic.simulate.steps import PipelineSteps
 from optimizer.traffic.simulate.stepwise import EngineLimits
 from requirements_specs.requirement import Metric
 from requirements_specs.workload import Workload
+
+if TYPE_CHECKING:
+    from optimizer.arithmetic.speculative import Speculation
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +28,7 @@ class Fleet:
 
     host_s: time of a request outside the steps, before its first token. own_prefill_factor: measured ratio of the wait
     for the own prefill to its work; what exceeds 1 is added to the first token, as the law of the first token does.
+    speculation: where the steps are those that draft and verify.
     """
 
     steps: PipelineSteps
@@ -32,6 +37,7 @@ class Fleet:
     router: Router
     host_s: float
     own_prefill_factor: float
+    speculation: Speculation | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,27 @@ def replay(fleet: Fleet, stream: Stream) -> Sample:
 
     After the last arrival the fleet runs on for as long again as all took to come.
     """
-    requests, counted = stream.requests, stream.counted
-    horizon_s = 2.0 * float(requests.arrival_s[-1])
-    served = serve(fleet.steps, fleet.limits, fleet.pipelines, requests, fleet.router, horizon_s)
-    found = served.found_tokens
+    requests = stream.requests
+    served = serve(
+        fleet.steps,
+        fleet.limits,
+        fleet.pipelines,
+        requests,
+        fleet.router,
+        horizon_of(requests),
+        speculation=fleet.speculation,
+    )
+    return sample_of(fleet, stream, served)
+
+
+def horizon_of(requests: Requests) -> float:
+    """When a simulation ends, seconds."""
+    return 2.0 * float(requests.arrival_s[-1])
+
+
+def sample_of(fleet: Fleet, stream: Stream, served: Served) -> Sample:
+    """What counts of served requests, (1, n), whose first tokens came from the fleet."""
+    requests, counted, found = stream.requests, stream.counted, served.found_tokens
     computed = requests.new_tokens if found is None else requests.new_tokens - found
     before_s = fleet.host_s + max(fleet.own_prefill_factor - 1.0, 0.0) * fleet.steps.beside(computed)
     first_s, end_s = served.first_s[counted], served.end_s[counted]

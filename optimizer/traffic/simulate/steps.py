@@ -102,7 +102,7 @@ def pipeline_steps(tables: TrafficTables, bins: WorkloadBins, token_budget: floa
     beside_s = tables.added_s[0]
     new_tokens = bins.new_tokens[0]
     longest = float(new_tokens[-1])
-    again = longest + float(bins.output_tokens.max())
+    again = longest + float(bins.longest_output[0])
     numbers = np.arange(slots + 1, dtype=np.float64)
 
     def at_numbers(table: Floats) -> Floats:

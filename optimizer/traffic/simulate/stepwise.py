@@ -68,7 +68,7 @@ class StepwisePipeline:
         self._blocked = False  # the head of the queue finds no room in the cache before an end
         self._ends: list[int] = []  # a heap of those that decode
         self._partial: Chunk | None = None  # the one prompt that is not whole yet; it was admitted last
-        self._kv_tokens = 0  # of all that run
+        self._kv_tokens = 0  # of all that run; drafted tokens that will be kept beyond one a step count at once
 
     def submit(self, requests: Iterable[int]) -> None:
         """Queue requests, whose arrival may lie ahead; those that the KV cache can never hold are not served."""
@@ -190,7 +190,9 @@ class StepwisePipeline:
                 work.first_s[request] = time
             if cache is not None:
                 cache.keep(request, work.prompt[request])
-            last = self._step + work.output[request] - work.answered[request] - 1
+            # what drafts will give beyond a token a step
+            self._kv_tokens += work.kv_charged[request] - work.prompt[request] - work.answered[request]
+            last = self._step + work.answer_steps[request] - 1
             heappush(self._ends, last << REQUEST_BITS | request)
         self._end_those_due()  # that asked for one token
 
@@ -250,7 +252,7 @@ class StepwisePipeline:
             heapify(self._ends)
             request, left = end & REQUEST_MASK, (end >> REQUEST_BITS) - self._step
             tokens = work.kv_at_end[request] - left
-            work.lose(request, work.output[request] - left)
+            work.lose(request, left)
         self._kv_tokens -= tokens
         if self._cache is not None:
             self._cache.trim(self._kv_room - self._kv_tokens - tokens)
@@ -273,10 +275,13 @@ class StepwisePipeline:
         return [] if self._partial is None else [self._partial]
 
     def _blocks_of_decoding(self, more: int) -> int:
-        """KV blocks of all decoding sequences once each has so many more tokens."""
-        kv_at_end, block = self._work.kv_at_end, self._limits.kv_block_tokens
-        more += self._step + block - 1
-        return sum((kv_at_end[end & REQUEST_MASK] - (end >> REQUEST_BITS) + more) // block for end in self._ends)
+        """KV blocks of all decoding sequences after so many more steps."""
+        work, block, step = self._work, self._limits.kv_block_tokens, self._step + more
+        if work.drafted is not None:
+            in_cache = (work.kv_before_end(end & REQUEST_MASK, (end >> REQUEST_BITS) - step) for end in self._ends)
+            return sum(-(-tokens // block) for tokens in in_cache)
+        kv_at_end, up = work.kv_at_end, step + block - 1
+        return sum((kv_at_end[end & REQUEST_MASK] - (end >> REQUEST_BITS) + up) // block for end in self._ends)
 
     def _blocks_of(self, chunks: list[Chunk]) -> int:
         """KV blocks of these prompts once their chunks are computed."""
