@@ -123,9 +123,8 @@ def simulate(spec: ServingSpec, found: Answer, runs: Runs, after_run: Callable[[
     for risk in risks_of(spec):
         law, planned = Law(_in_bursts(found, runs.burstiness), risk), Law(found, risk)
         in_flight = rate_per_s * planned.mean_e2e_s
-        stays = (
-            MARGIN_STAYS * in_flight if isfinite(in_flight) else 0.0
-        )  # drafts may overload it, and loading never ends
+        # drafts may overload it, and then it never ends to load
+        stays = MARGIN_STAYS * in_flight if isfinite(in_flight) else 0.0
         plan = Plan(
             seeds=tuple(range(1, runs.seeds + 1)),
             requests=runs.requests,
