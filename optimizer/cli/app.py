@@ -222,8 +222,6 @@ def main() -> None:
     gc.set_threshold(GARBAGE_THRESHOLD)
     # No plugin of pydantic is ours, and to look for one reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Our arrays are too small to share: threads of the linear algebra library would start and wait for nothing.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × or ≤ still gets its report

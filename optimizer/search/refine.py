@@ -33,7 +33,7 @@ FEW_ROWS = 24
 # So few placements are not worth a guess of the cost.
 FEW_PLACEMENTS = 6
 # The first guesses of the cost, as powers of this over the cheapest bound; after them no cost is assumed.
-GUESS_GROWTH = 1.5
+GUESS_GROWTH = 1.75
 GUESSES = 8
 # What counts as nearly optimal.
 NEAR_PERCENT = 5

@@ -1,35 +1,65 @@
 """CP-SAT in a process of its own, started before it is needed.
 
-Importing CP-SAT takes longer than most searches; in another process it runs on another core meanwhile. Programs go in
-and results come out as one line of JSON each.
+Importing CP-SAT takes longer than most searches; in another process it runs on another core meanwhile, and the sooner
+it begins the better: see `solver_made_ready`. Programs go in and results come out as one line of JSON each.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from optimizer.errors import SolverError
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import Domain, IntegerProgram, Row, SolveResult, SolveStatus, Term
 
+# What CP-SAT builds at its import it keeps: to look for garbage at Python's usual pace takes a tenth of that time.
+_GARBAGE_THRESHOLD = 100_000
+# Started before it was asked for; it belongs to the first who asks.
+_ready: list[subprocess.Popen[str]] = []
+
+
+@contextmanager
+def solver_made_ready() -> Iterator[None]:
+    """Let the process start now that the first `SolverProcess` within will have."""
+    process = _started()
+    _ready.append(process)
+    try:
+        yield
+    finally:
+        if process in _ready:
+            _ready.remove(process)
+            _end(process)
+
+
+def _started() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "optimizer.search.solver_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # so that it finds the packages where this process found them, installed or not
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
 
 class SolverProcess:
     """A CP-SAT that is getting ready; use it as a context, so that the process ends with it."""
 
     def __init__(self) -> None:
-        """Start the process."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "optimizer.search.solver_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            # so that it finds the packages where this process found them, installed or not
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
+        """Take the process that was made ready, or start one."""
+        self._process = _ready.pop() if _ready else _started()
 
     def __enter__(self) -> SolverProcess:
         """The process itself."""
@@ -37,8 +67,7 @@ class SolverProcess:
 
     def __exit__(self, *_: object) -> None:
         """End the process, whether it was used or not."""
-        self._process.kill()
-        self._process.communicate()
+        _end(self._process)
 
     def solve(self, program: IntegerProgram) -> SolveResult:
         """Minimise an integer program.
@@ -92,6 +121,7 @@ def decode_result(line: str) -> SolveResult:
 
 def _serve() -> None:
     """Import CP-SAT, then answer one program per line until the input ends."""
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     import ortools.sat.python.cp_model  # noqa: F401 (now, while nobody waits for it)
 
     for line in sys.stdin:

@@ -54,7 +54,18 @@ class PromptStream:
 
     def offspring(self, theta: Complexes) -> Complexes:
         """g(θ), (R, F): cumulants per second of the work that arrives."""
-        piece = self._transform(theta)
+        return self._of_pieces(self._transform(theta))
+
+    def offspring_of_harmonics(self, step: Floats, count: int) -> Complexes:
+        """g(i·n·step) for n = 1 … count, (R, count), of steps (R,): by the powers of one wave for each bin."""
+        piece = np.zeros((len(step), count), dtype=np.complex128)
+        for column, probability in enumerate(self.share.tolist()):
+            wave = np.exp(1j * step * self.work_s[:, column])
+            piece += probability * np.cumprod(np.broadcast_to(wave[:, None], piece.shape), axis=1)
+        return self._of_pieces(piece)
+
+    def _of_pieces(self, piece: Complexes) -> Complexes:
+        """g(θ), (R, F), from E e^{θ·(a piece)}."""
         batch = self.batch[:, None]
         whole = piece / (batch - (batch - 1.0) * piece)
         offspring: Complexes = (self.rate_per_s / self.batch)[:, None] * (whole - 1.0)

@@ -120,9 +120,7 @@ def first_token_law(point: OperatingPoint, own_s: Floats, crowded_ratio: Floats,
     longest_step = base[:, 1] + point.queue_s.max(axis=1)
     support = np.maximum(mean_wait + SUPPORT_DEVIATIONS * np.sqrt(variance + mates_variance), longest_step)
 
-    orders = np.arange(1, FREQUENCIES)
-    frequency = np.pi * orders / support[:, None]
-    transform = _wait_transform(1j * frequency, stream, base, weights, mean_step)
+    transform = _wait_transform(np.pi / support, stream, base, weights, mean_step)
     return FirstTokenLaw(
         support_s=support,
         beyond=_tail(np.ascontiguousarray(transform.real)),
@@ -183,10 +181,11 @@ def _met_step(stream: PromptStream, base: Floats, weights: Floats, mean_step: Fl
 
 
 def _wait_transform(
-    theta: Complexes, stream: PromptStream, base: Floats, weights: Floats, mean_step: Floats
+    frequency: Floats, stream: PromptStream, base: Floats, weights: Floats, mean_step: Floats
 ) -> Complexes:
-    """E e^{θW}, (R, F), the base step mixed over its usual and crowded value."""
-    first_generation = stream.company[:, None] * stream.offspring(theta)
+    """E e^{θW} at the multiples of an angular frequency (R,), (R, F − 1), the base step usual or crowded."""
+    theta = (1j * frequency[:, None] * np.arange(1, FREQUENCIES)).astype(np.complex128)
+    first_generation = stream.company[:, None] * stream.offspring_of_harmonics(frequency, FREQUENCIES - 1)
     later = _generations(first_generation, stream)
     both = _generations(theta + first_generation, stream)
     mixed = np.zeros_like(theta)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer.traffic.prompt_stream import PromptStream, prompt_stream
+from optimizer.traffic.prompt_stream import NEAR, PromptStream, prompt_stream
 
 SHARE = np.array([0.7, 0.2, 0.1])
 WORK_S = np.array([[0.01, 0.05, 0.4]])
@@ -68,3 +68,21 @@ def test_a_regular_stream_spreads_by_its_lengths_alone() -> None:
     """Without any dispersion of arrivals the variance is that of the lengths, λ·Var Δ."""
     variance = float((WORK_S[0] ** 2 * SHARE).sum() - (WORK_S[0] * SHARE).sum() ** 2)
     assert stream_of(0.0).moments[1][0] == pytest.approx(RATE_PER_S * variance)
+
+
+@pytest.mark.parametrize("dispersion", [0.5, 1.0, 9.0])
+def test_the_offspring_of_harmonics_is_that_of_each(dispersion: float) -> None:
+    stream, step = stream_of(dispersion), np.array([1.3])
+    theta = 1j * step[:, None] * np.arange(1, 160)
+    assert stream.offspring_of_harmonics(step, 159) == pytest.approx(stream.offspring(theta), rel=1e-10, abs=1e-10)
+
+
+def test_the_transform_of_short_arguments_is_that_of_its_pieces() -> None:
+    """By moments where all of a row is near 0, by pieces elsewhere; rows of both kinds beside each other."""
+    work_s = np.repeat(WORK_S, 3, axis=0)
+    stream = prompt_stream(np.full(3, RATE_PER_S), work_s, np.ones(3), SHARE)
+    unit = np.exp(1j * np.linspace(0.0, np.pi, 40))
+    theta = np.array([[0.1], [NEAR / WORK_S.max()], [100.0]]) * -unit
+    by_hand = RATE_PER_S * ((np.exp(theta[:, :, None] * WORK_S) * SHARE).sum(axis=2) - 1.0)
+    assert np.allclose(stream.offspring(theta)[:2], by_hand[:2], rtol=1e-12, atol=1e-12)
+    assert np.allclose(stream.offspring(theta)[2], by_hand[2], rtol=1e-12)
