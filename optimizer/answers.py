@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optimizer.bottleneck.binding import Binding
-from optimizer.bottleneck.infeasible import Impossible
 from optimizer.question import Nothing, Problem
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
@@ -16,6 +15,7 @@ from optimizer.search.refine import Refinement
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 
 if TYPE_CHECKING:
+    from optimizer.bottleneck.infeasible import Impossible
     from optimizer.search.frontier import Frontier
     from optimizer.search.sizing import Sizing
     from optimizer.traffic.simulate import Estimate

@@ -21,7 +21,6 @@ from optimizer.answers import (
     Verification,
 )
 from optimizer.bottleneck.binding import Binding, binding_wall
-from optimizer.bottleneck.infeasible import impossible_at_any_rate
 from optimizer.bottleneck.speed import speed_wall
 from optimizer.errors import VerificationError
 from optimizer.evaluate import FleetArrivals, Question, meets
@@ -301,6 +300,8 @@ def _no_answer(problem: Problem, refinement: Refinement, ways: WaysOut | None) -
         from optimizer.solve_job import job_limits
 
         return NoAnswer(problem, ledger, refined, *job_limits(problem, problem.job), None)
+    from optimizer.bottleneck.infeasible import impossible_at_any_rate  # only who has no answer pays for it
+
     impossible = impossible_at_any_rate(space, physics, problem.question)
     if impossible is not None:
         return NoAnswer(problem, ledger, refined, impossible, None, ways)

@@ -26,9 +26,16 @@ settings.register_profile("bench", settings.get_profile("suite"), max_examples=2
 settings.load_profile(os.environ.get("ROOFPLAN_PROFILE", "suite"))
 
 
+class SharedSolver(SolverProcess):
+    """One that the first command does not take with it."""
+
+    def dismiss(self) -> None:
+        """Wait for the next command."""
+
+
 @pytest.fixture(scope="session")
 def running_solver() -> Iterator[SolverProcess]:
-    with SolverProcess() as solver:
+    with SharedSolver() as solver:
         yield solver
 
 

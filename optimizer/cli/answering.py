@@ -118,6 +118,7 @@ def print_answer(
     from datetime import date
 
     found = answered(spec, snapshot, solver, source_name, wanted, simulated=simulated)
+    solver.dismiss()
 
     from optimizer.report import outcome_of
 

@@ -34,7 +34,6 @@ from optimizer.question import correction_of
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
-from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor
 from optimizer.report.objective_part import as_served, metric_of, objective
 from optimizer.report.predicted_part import predicted, state_at, wall_utilizations
 from optimizer.report.trace_part import arrival_doubts, trace_read
@@ -173,6 +172,8 @@ def _job_done(spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapsho
 
 
 def _infeasible(spec: ServingSpec, found: NoAnswer, snapshot: Snapshot) -> Outcome:
+    from optimizer.report.infeasible_part import bare_walls, relaxations, wall_and_floor  # only this answer needs them
+
     space = found.problem.space
     wall, floor = wall_and_floor(spec, found)
     return Outcome(

@@ -69,6 +69,10 @@ class SolverProcess:
         """End the process, whether it was used or not."""
         _end(self._process)
 
+    def dismiss(self) -> None:
+        """Let the process end while its last answer is made use of; nothing can be solved any more."""
+        self._process.kill()
+
     def solve(self, program: IntegerProgram) -> SolveResult:
         """Minimise an integer program.
 
