@@ -181,6 +181,7 @@ class LengthDistribution(BaseModel):
         ]
         return bin_means(pieces, [float(edge) for edge in edges])
 
+    # The type is quoted because only who draws pays for loading numpy.random.
     def draw(self, random: "np.random.Generator", count: int) -> NDArray[np.int64]:
         """`count` independent lengths (count,) in whole tokens, the nearest to the curve and at least one."""
         # Normal deviates in place of probabilities: the curve is log-linear in them.

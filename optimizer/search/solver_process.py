@@ -6,7 +6,6 @@ it begins the better: see `solver_made_ready`. Programs go in and results come o
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -19,8 +18,6 @@ from optimizer.errors import SolverError
 from optimizer.search.cp_sat import solve_with_cp_sat
 from optimizer.search.integer_program import Domain, IntegerProgram, Row, SolveResult, SolveStatus, Term
 
-# What CP-SAT builds at its import it keeps: to look for garbage at Python's usual pace takes a tenth of that time.
-_GARBAGE_THRESHOLD = 100_000
 # Started before it was asked for; it belongs to the first who asks.
 _ready: list[subprocess.Popen[str]] = []
 
@@ -125,7 +122,6 @@ def decode_result(line: str) -> SolveResult:
 
 def _serve() -> None:
     """Import CP-SAT, then answer one program per line until the input ends."""
-    gc.set_threshold(_GARBAGE_THRESHOLD)
     import ortools.sat.python.cp_model  # noqa: F401 (now, while nobody waits for it)
 
     for line in sys.stdin:

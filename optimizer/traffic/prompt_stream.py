@@ -23,6 +23,7 @@ Complexes = NDArray[np.complex128]
 
 # Up to this |θ|Δ the series of e^{θΔ} is both shorter than the sum over pieces and exact: beyond, its terms cancel.
 NEAR = 6.0
+# Terms of the series below rounding are left out; so near none beyond the last of these is above it.
 MOST_TERMS = 60
 ROUNDING = 1e-17
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.evaluate import prepare, scenario_tables, tabulate
-from optimizer.traffic.simulate import EngineLimits, Fleet, PipelineSteps, Requests, Router, pipeline_steps
+from optimizer.traffic.simulate import EngineLimits, Fleet, Pipeline, PipelineSteps, Requests, Router, pipeline_steps
 from optimizer.traffic.workload_bins import bin_workload
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.workload import Workload
@@ -45,3 +45,14 @@ def requests_of(*rows: tuple[float, int, int]) -> Requests:
     """Requests from (arrival, prompt, output)."""
     arrival, prompt, output = (np.array(column) for column in zip(*rows, strict=True))
     return Requests(arrival.astype(float), prompt, prompt, output)
+
+
+def check_blocks_until_all_end(pipeline: Pipeline, blocks: int) -> None:
+    """Run it in short times: its cache is never beyond its blocks, full where they are few, and empty at the end."""
+    time_s, most = 0.0, 0
+    while pipeline.load:
+        time_s += 0.031
+        pipeline.advance(time_s)
+        most = max(most, pipeline.kv_blocks_in_use)
+    assert pipeline.kv_blocks_in_use == 0
+    assert (0.9 * blocks if blocks < 10**6 else 0) < most <= blocks

@@ -10,7 +10,14 @@ from optimizer.traffic.simulate import Pipeline, Requests, Router, Served, draw_
 from optimizer.traffic.simulate.drafted import DraftedAnswers
 from optimizer.traffic.simulate.work import Work
 from requirements_specs.traces.trace import PrefixBlocks
-from tests.optimizer.traffic.simulate.made import BLOCK, chat, limits, requests_of, steps_for
+from tests.optimizer.traffic.simulate.made import (
+    BLOCK,
+    chat,
+    check_blocks_until_all_end,
+    limits,
+    requests_of,
+    steps_for,
+)
 from tests.optimizer.traffic.simulate.test_pipeline import CASES
 
 SPECULATION = Speculation(drafted=4, acceptance=0.7, draft_cost=0.1)
@@ -143,13 +150,7 @@ def test_the_cache_never_overflows_and_every_request_ends(rate: float, slots: in
     work = Work(steps, requests, SPECULATION)
     pipeline = Pipeline(steps, engine, work)
     pipeline.submit(range(len(requests)))
-    time_s, most = 0.0, 0
-    while pipeline.load:
-        time_s += 0.031
-        pipeline.advance(time_s)
-        most = max(most, pipeline.kv_blocks_in_use)
-    assert pipeline.kv_blocks_in_use == 0
-    assert (0.9 * blocks if blocks < 10**6 else 0) < most <= blocks
+    check_blocks_until_all_end(pipeline, blocks)
     longest = requests.prompt_tokens + requests.output_tokens - 1
     assert np.isfinite(work.end_s).sum() == (np.ceil(longest / BLOCK) <= blocks).sum()
 

@@ -23,7 +23,15 @@ from optimizer.traffic.simulate import (
 from optimizer.traffic.simulate.receiving import ReceivingPipeline
 from optimizer.traffic.simulate.work import Work
 from requirements_specs.workload import Workload
-from tests.optimizer.traffic.simulate.made import BLOCK, chat, fleet, limits, requests_of, steps_for
+from tests.optimizer.traffic.simulate.made import (
+    BLOCK,
+    chat,
+    check_blocks_until_all_end,
+    fleet,
+    limits,
+    requests_of,
+    steps_for,
+)
 from tests.optimizer.traffic.simulate.queues import AMPLE, SERVICE_TOKENS, wait_law
 
 KV_BYTES = 1e5  # per token
@@ -137,13 +145,7 @@ def test_skipping_changes_nothing_and_the_cache_never_overflows(
         work = Work(steps, requests, speculation)
         pipeline = pipeline_of(steps, engine, work)
         pipeline.submit(range(len(requests)))
-        time_s, most = 0.0, 0
-        while pipeline.load:
-            time_s += 0.031
-            pipeline.advance(time_s)
-            most = max(most, pipeline.kv_blocks_in_use)
-        assert pipeline.kv_blocks_in_use == 0
-        assert (0.9 * blocks if blocks < 10**6 else 0) < most <= blocks
+        check_blocks_until_all_end(pipeline, blocks)
         assert (pipeline.preemptions > 0) == (blocks < 10**6)
         assert pipeline.slots_filled == (slots == 6)
         ends.append(work.end_s)
