@@ -15,6 +15,7 @@ class Engine(Frozen):
     older_host_factor times that on an older one, 0 where the engine replays them from CUDA graphs. A FLOP of a product
     takes no less than product_flop_s, 0 where products are tuned to the part, and decode attention reads the cache once
     for each KV head, or, with `cache_read_per_query_head`, once for each query head.
+    With `shared_experts_overlap` shared experts run on a stream beside the routed ones: their launches are not felt.
     A prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests'
     prefills that a decoding request waits for. The first token of a closed loop takes host_s
     + own_prefill_factor·(own prefill) + extra_steps·step + burst_share·(the start-up burst); with open arrivals only
@@ -37,6 +38,7 @@ class Engine(Frozen):
     older_host_factor: float
     product_flop_s: float
     cache_read_per_query_head: bool
+    shared_experts_overlap: bool
     prefill_factor: float
     prefill_event_s: float
     interference: float

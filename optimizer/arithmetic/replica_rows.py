@@ -70,10 +70,11 @@ class PhysicsTables(Protocol):
 
 @dataclass(frozen=True)
 class Fits:
-    """Gathered kernel constants of K rows."""
+    """Gathered kernel constants of K rows; `shared_gemm` is `dense_gemm` as it is felt beside routed experts."""
 
     attention_gemm: GemmFit
     dense_gemm: GemmFit
+    shared_gemm: GemmFit
     bf16_gemm: GemmFit
     experts: ExpertFit | None
     context: ContextFit
@@ -87,6 +88,7 @@ class Fits:
             self,
             attention_gemm=_faster(self.attention_gemm, factor),
             dense_gemm=_faster(self.dense_gemm, factor),
+            shared_gemm=_faster(self.shared_gemm, factor),
             bf16_gemm=_faster(self.bf16_gemm, factor),
             experts=self.experts and replace(self.experts, flop_per_s=self.experts.flop_per_s * factor),
         )
@@ -140,9 +142,11 @@ def kernel_fits(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTables)
     bf16 = tables.formats["bf16"]
     keys = [row.kv.attention for row in rows]
     attention_keys = [key for key in keys if key is not None]
+    dense = _gemm_fit(rows, own, [row.weights for row in rows], efficiency)
     return Fits(
         attention_gemm=_gemm_fit(rows, attention, attention_formats, efficiency),
-        dense_gemm=_gemm_fit(rows, own, [row.weights for row in rows], efficiency),
+        dense_gemm=dense,
+        shared_gemm=_beside_routed(rows, dense),
         bf16_gemm=_gemm_fit(rows, [bf16.kernels[0]] * len(rows), [bf16] * len(rows), efficiency),
         experts=_expert_fit(rows, efficiency) if model.expert_layers else None,
         context=_context_fit(model, attention_keys, efficiency),
@@ -211,6 +215,15 @@ def _gemm_fit(
         weight_bytes=Gather(formats)(_bytes),
         product_flop_s=Gather(row.engine for row in rows)(lambda engine: engine.product_flop_s),
     )
+
+
+def _beside_routed(rows: Sequence[ReplicaRow], dense: GemmFit) -> GemmFit:
+    """Products of shared experts; on a stream of their own they start, and fill, while those of routed experts run.
+
+    Bytes and FLOPs still add: both streams share the memory and the multiprocessors.
+    """
+    in_line = Gather(row.engine for row in rows)(lambda engine: not engine.shared_experts_overlap)
+    return replace(dense, launch_s=dense.launch_s * in_line, serial_s_per_inner=dense.serial_s_per_inner * in_line)
 
 
 def _expert_fit(rows: Sequence[ReplicaRow], tables: EfficiencyTables) -> ExpertFit:

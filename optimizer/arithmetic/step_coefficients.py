@@ -22,7 +22,7 @@ from optimizer.arithmetic.attention import (
 from optimizer.arithmetic.collectives import AllReduces
 from optimizer.arithmetic.memory import kv_head_copies
 from optimizer.arithmetic.replica_rows import Fits
-from optimizer.arithmetic.roofline import Experts, Gemms, PartRates, Shape, experts, gemms
+from optimizer.arithmetic.roofline import Experts, GemmFit, Gemms, PartRates, Shape, experts, gemms
 from optimizer.arithmetic.transformer import (
     cache_width,
     is_latent,
@@ -126,13 +126,13 @@ def step_coefficients(
     rank_shapes, prefill_shapes = _attention_shapes(model, ranks, hidden, fits)
     stage_shapes: list[Shape] = []
     if model.dense_layers:
-        stage_shapes += _feed_forward_shapes(model, model.ffn, model.dense_layers, split, hidden, fits)
+        stage_shapes += _feed_forward_shapes(model, model.ffn, model.dense_layers, split, hidden, fits.dense_gemm)
     if model.expert_layers:
         outputs = np.maximum(np.full_like(split, model.experts), LEAST_ROUTER_OUTPUTS)
         rank_shapes.append(Shape(outputs, hidden, model.expert_layers, fits.bf16_gemm))
         if model.shared_experts:
             width = shared_expert_width(model)
-            stage_shapes += _feed_forward_shapes(model, width, model.expert_layers, split, hidden, fits)
+            stage_shapes += _feed_forward_shapes(model, width, model.expert_layers, split, hidden, fits.shared_gemm)
     elementwise = ELEMENTWISE_BANDWIDTH_SHARE * rates.memory_bytes_per_s
     value_width = model.v_head_dim if is_latent(model) else model.head_dim
     exchanged = (dp_attention > 1) & (ep > LARGEST_REDUCED_EXPERT_GROUP)
@@ -209,12 +209,12 @@ def _kv_heads(model: Model, ranks: Floats) -> Floats:
 
 
 def _feed_forward_shapes(
-    model: Model, width: int, layers: int, split: Floats, hidden: Floats, fits: Fits
+    model: Model, width: int, layers: int, split: Floats, hidden: Floats, fit: GemmFit
 ) -> list[Shape]:
     share = width / split
     return [
-        Shape((mlp_matrices(model) - 1) * share, hidden, layers, fits.dense_gemm),
-        Shape(hidden, share, layers, fits.dense_gemm),
+        Shape((mlp_matrices(model) - 1) * share, hidden, layers, fit),
+        Shape(hidden, share, layers, fit),
     ]
 
 

@@ -7,10 +7,11 @@ Three kinds of factors, all near 1 unless the runs say otherwise:
   make the queue);
 - those of the first token, which is then fitted to TTFT.
 
+Factors of steps are kept only if they hold for runs that are left out of the fit, and so are those of the first token.
 The load may be of any kind, for derivatives are of the evaluation itself.
 
 What is left of the error gives the interval, a prior of four runs at the law's own spread included; every factor of
-TPOT that was fitted uses up one run, so that runs as few as the factors never narrow it.
+TPOT that is kept uses up one run, so that runs as few as the factors never narrow it.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats
 from optimizer.calibration.first_token import fit_first_token
 from optimizer.calibration.least_absolute import least_absolute
+from optimizer.calibration.left_out import holds
 from optimizer.predict.cases import Case, Clients
 from optimizer.predict.evaluation import evaluate_cases
 
 # Deviation of the logarithm of the prefill factor before any run: prefill is known to a factor e.
 PREFILL_DEVIATION = 1.0
 PRIOR_RUNS_OF_SPREAD = 4.0
+PARTS_LEFT_OUT = 5
 _WITH_THE_STEPS = FirstTokenFactors.alike(1.0)
 _DIFFERENCE = 0.02
 
@@ -76,12 +79,67 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
         prior_deviation: standard deviation of the logarithm of the uncorrected step time.
 
     """
+    formats = sorted({_weights(each) for each in observations})
+    steps_hold = _steps_hold(observations, formats, snapshot, prior_deviation)
+    factors = _fit_steps(observations, formats, snapshot, prior_deviation) if steps_hold else _as_predicted(formats)
     cases = [each.case for each in observations]
-    weights = [case.row.weights.id for case in cases]
-    formats = sorted(set(weights))
-    member = np.array([[name == mine for name in formats] for mine in weights], dtype=np.float64)
-    measured_tpot = np.log([each.tpot_s for each in observations])
-    measured_ttft = np.log([each.ttft_s for each in observations])
+    measured = _measured_logs(observations)
+    tpot, alone = predicted_logs(cases, replace(factors, first_token=None), snapshot)
+    first_token = fit_first_token(measured[1], alone, _first_token_parts(cases, factors, snapshot))
+    fitted = len(formats) + 1 if steps_hold else 0
+    spread = PRIOR_RUNS_OF_SPREAD * prior_deviation**2 + float(((measured[0] - tpot) ** 2).sum())
+    runs = PRIOR_RUNS_OF_SPREAD + max(len(cases) - fitted, 0)
+    return Fitted(replace(factors, first_token=first_token), math.sqrt(spread / runs))
+
+
+def _weights(observation: Observation) -> str:
+    return observation.case.row.weights.id
+
+
+def _measured_logs(observations: Sequence[Observation]) -> Floats:
+    """Logarithms of the measured TPOT and TTFT, (2, runs)."""
+    return np.log([[each.tpot_s for each in observations], [each.ttft_s for each in observations]])
+
+
+def _as_predicted(formats: Sequence[str]) -> Factors:
+    return Factors(dict.fromkeys(formats, 1.0), 1.0, _WITH_THE_STEPS)
+
+
+def _steps_hold(
+    observations: Sequence[Observation], formats: Sequence[str], snapshot: Snapshot, prior_deviation: float
+) -> bool:
+    """Whether factors of steps hold for runs that they were not fitted to, a part of them at a time; one run decides.
+
+    Parts take turns along the predicted TPOT, so that each has runs of every load.
+    """
+    parts = min(PARTS_LEFT_OUT, len(observations))
+    if parts < 2:
+        return True
+    uncorrected, measured = _steps_decide(observations, NO_FACTORS, snapshot)
+    in_turn = np.lexsort((measured[0], uncorrected[0])).argsort() % parts
+    left_out = np.empty_like(uncorrected)
+    for part in range(parts):
+        out = in_turn == part
+        kept = [each for each, leave in zip(observations, out, strict=True) if not leave]
+        factors = _fit_steps(kept, formats, snapshot, prior_deviation)
+        others = [each for each, leave in zip(observations, out, strict=True) if leave]
+        left_out[:, out], _ = _steps_decide(others, factors, snapshot)
+    return holds(measured, uncorrected, left_out)
+
+
+def _steps_decide(observations: Sequence[Observation], factors: Factors, snapshot: Snapshot) -> tuple[Floats, Floats]:
+    """Logarithms, predicted and measured, of what steps decide: TPOT, and where they queue TTFT, (1 or 2, runs)."""
+    found = np.array(predicted_logs([each.case for each in observations], factors, snapshot))
+    queues = not isinstance(observations[0].case.load, Clients)
+    figures = 2 if queues else 1
+    return found[:figures], _measured_logs(observations)[:figures]
+
+
+def _fit_steps(
+    observations: Sequence[Observation], formats: Sequence[str], snapshot: Snapshot, prior_deviation: float
+) -> Factors:
+    """Factors of the steps of every one of `formats`, and of prefill; a format without a run has the common one."""
+    member = np.array([[name == _weights(each) for name in formats] for each in observations], dtype=np.float64)
     # the common step, the prefill, then each format's own part of the step where there are several
     own = len(formats) if len(formats) > 1 else 0
     prior = np.array([prior_deviation, PREFILL_DEVIATION, *[prior_deviation] * own])
@@ -91,29 +149,18 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
         step = {name: math.exp(value) for name, value in zip(formats, steps, strict=True)}
         return Factors(step, math.exp(logs[1]), _WITH_THE_STEPS)
 
-    queues = not isinstance(cases[0].load, Clients)
-
     def residuals(logs: Floats) -> Floats:
-        """Of TPOT, (runs,), and of TTFT after them where steps make a queue."""
-        tpot, ttft = predicted_logs(cases, factors_at(logs), snapshot)
-        off = measured_tpot - tpot
-        return np.concatenate([off, measured_ttft - ttft]) if queues else off
+        predicted, measured = _steps_decide(observations, factors_at(logs), snapshot)
+        return np.ravel(measured - predicted)
 
     def slopes(logs: Floats, at: Floats) -> Floats:
         """Derivatives of the predicted logarithms, (residuals, factors); a format's own step moves only its runs."""
         moved = [at - residuals(logs + _DIFFERENCE * np.eye(len(logs))[factor]) for factor in (0, 1)]
         step, prefill = (change / _DIFFERENCE for change in moved)
-        of_format = np.tile(member, (len(at) // len(cases), 1))
+        of_format = np.tile(member, (len(at) // len(observations), 1))
         return np.column_stack([step, prefill, *([step[:, None] * of_format] if own else [])])
 
-    factors = factors_at(least_absolute(residuals, slopes, prior))
-    tpot, alone = predicted_logs(cases, replace(factors, first_token=None), snapshot)
-    left = measured_tpot - tpot
-    first_token = fit_first_token(measured_ttft, alone, _first_token_parts(cases, factors, snapshot))
-    fitted = len(formats) + 1
-    spread = PRIOR_RUNS_OF_SPREAD * prior_deviation**2 + float((left**2).sum())
-    runs = PRIOR_RUNS_OF_SPREAD + max(len(cases) - fitted, 0)
-    return Fitted(replace(factors, first_token=first_token), math.sqrt(spread / runs))
+    return factors_at(least_absolute(residuals, slopes, prior))
 
 
 def _first_token_parts(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> Floats:

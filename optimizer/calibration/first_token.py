@@ -2,8 +2,8 @@
 
 A few clients wait for the host, many for the burst of the start, long prompts for their own prefill. One factor on all
 of it would follow whichever the runs are mostly about, so each has its own, near a common one. They are kept only if
-they lower the median error of runs that are left out of the fit by a tenth; otherwise first tokens stay as they are
-predicted without a correction. One run, which nothing checks, moves them by half.
+they hold for runs that are left out of the fit; otherwise first tokens stay as they are predicted without a
+correction. One run, which nothing checks, moves them by half.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from catalog.corrections import FirstTokenFactors
 from optimizer.arithmetic.arrays import Floats
 from optimizer.calibration.least_absolute import least_absolute
+from optimizer.calibration.left_out import holds
 
 # Deviations of the logarithms of the common factor and of each one's own before any run: known to a factor e.
 PRIOR_DEVIATION = 1.0
 PRIOR_RUNS = 1.0
-LEAST_GAIN = 0.1
 _FACTORS = len(FirstTokenFactors.model_fields)
 
 
@@ -35,7 +35,7 @@ def fit_first_token(measured: Floats, uncorrected: Floats, parts: Floats) -> Fir
         others = ~np.eye(runs, dtype=np.bool_)
         fits = [_fit(measured[kept], parts[kept]) for kept in others]
         left_out = np.array([_predicted(logs, parts[run : run + 1])[0] for run, logs in enumerate(fits)])
-        if _error(measured, left_out) >= (1.0 - LEAST_GAIN) * _error(measured, uncorrected):
+        if not holds(measured, uncorrected, left_out):
             return None
     fixed, own_prefill, burst = np.exp(_fit(measured, parts)).tolist()
     return FirstTokenFactors(fixed=fixed, own_prefill=own_prefill, burst=burst)
@@ -63,7 +63,3 @@ def _predicted(logs: Floats, parts: Floats) -> Floats:
     """Logarithms of TTFT under factors, (runs,)."""
     found: Floats = np.log(parts @ np.append(np.exp(logs), 1.0))
     return found
-
-
-def _error(measured: Floats, predicted: Floats) -> float:
-    return float(np.median(np.abs(measured - predicted)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from catalog.corrections import Change, FirstTokenFactors, MeasuredLoad
+from catalog.corrections import Change, Correction, FirstTokenFactors, MeasuredLoad
 from optimizer.calibration.calibrate import Calibrated, Calibration
 from optimizer.calibration.layer import Stored
 from optimizer.question import INTERVAL_DEVIATIONS
 
 _LOADS = {MeasuredLoad.CLOSED_LOOP: "clients that wait for their answers", MeasuredLoad.OPEN: "arrivals at a rate"}
+_AS_PREDICTED = "as predicted, for factors fitted to some of these results did not hold for the others"
 # What a median error may grow by before it is worth a word.
 WORSE = 0.02
 ERROR_IS = "error: median |ln(predicted/measured)| of these results"
@@ -31,7 +32,6 @@ def calibration_text(found: Calibrated, stored: Stored, path: str) -> str:
 
 def _group(each: Calibration) -> list[str]:
     correction = each.correction
-    steps = ", ".join(f"× {factor:.2f} with {name} weights" for name, factor in correction.step_factors.items())
     tools = ", ".join(correction.tools)
     lines = [
         f"{correction.model} on {correction.accelerator} with {correction.engine}: {correction.results} "
@@ -39,7 +39,7 @@ def _group(each: Calibration) -> list[str]:
         f"  {ERROR_IS}",
         f"  TPOT   {_change(correction.tpot_error)}",
         f"  TTFT   {_change(correction.ttft_error)}",
-        f"  step {steps}; prefill × {correction.prefill_factor:.2f}",
+        f"  step {_steps(correction)}",
         f"  first token: {_first_token(correction.first_token)}",
         f"  90 % interval of a step: from ×/÷ {_interval(each.deviation_before)} "
         f"to ×/÷ {_interval(correction.step_deviation)} at TP{', TP'.join(map(str, correction.tp))}",
@@ -60,9 +60,16 @@ def _group(each: Calibration) -> list[str]:
     return lines
 
 
+def _steps(correction: Correction) -> str:
+    if correction.prefill_factor == 1.0 and set(correction.step_factors.values()) == {1.0}:
+        return _AS_PREDICTED
+    steps = ", ".join(f"× {factor:.2f} with {name} weights" for name, factor in correction.step_factors.items())
+    return f"{steps}; prefill × {correction.prefill_factor:.2f}"
+
+
 def _first_token(factors: FirstTokenFactors | None) -> str:
     if factors is None:
-        return "as predicted, for factors fitted to some of these results did not hold for the others"
+        return _AS_PREDICTED
     return (
         f"host time and steps × {factors.fixed:.2f}, own prefill × {factors.own_prefill:.2f}, "
         f"burst of the start × {factors.burst:.2f}"
