@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.parts import Frozen
+from catalog.parts import Evidence, Frozen
 
 Row = TypeVar("Row")
 
@@ -123,6 +123,23 @@ class AllToAllConstants(Frozen):
     source: str
 
 
+class MeasuredSpread(Frozen):
+    """Where nine of ten measured step times lie: from 1/faster_factor to slower_factor times their prediction.
+
+    Of parts of one evidence with an engine era and a weight format; optimizer/calibration/spread.py found it from
+    `groups` of one model on one part, of `runs` together.
+    """
+
+    evidence: Evidence
+    engine: str
+    weights: str
+    slower_factor: float
+    faster_factor: float
+    groups: int
+    runs: int
+    source: str
+
+
 class EfficiencyTables(Frozen):
     """Every fitted constant, by kernel name (the `gemm`, `experts`, `attention` keys of a number format)."""
 
@@ -134,6 +151,7 @@ class EfficiencyTables(Frozen):
     experts: dict[str, ExpertConstants]
     all_reduce: tuple[AllReduceConstants, ...]
     all_to_all: tuple[AllToAllConstants, ...]
+    step_spread: tuple[MeasuredSpread, ...]
 
 
 class _Cells:
@@ -186,6 +204,7 @@ def read_authored(data_dir: Path) -> EfficiencyTables:
         experts=table("experts.csv", _experts),
         all_reduce=tuple(_all_reduce(row) for row in _rows(folder / "collectives.csv")),
         all_to_all=tuple(_all_to_all(row) for row in _rows(folder / "all_to_all.csv")),
+        step_spread=tuple(_step_spread(row) for row in _rows(folder / "step_spread.csv")),
     )
 
 
@@ -297,4 +316,17 @@ def _all_to_all(row: _Cells) -> AllToAllConstants:
         combine_launch_s=row.microseconds("combine_launch_us"),
         combine_bytes_per_s=row.number("combine_gb_per_s") * GIGA,
         source=f"DeepEP low latency, engine {row.text('version')}: {row.text('source')}",
+    )
+
+
+def _step_spread(row: _Cells) -> MeasuredSpread:
+    return MeasuredSpread(
+        evidence=Evidence(row.text("evidence")),
+        engine=row.text("engine"),
+        weights=row.text("weights"),
+        slower_factor=row.number("slower_factor"),
+        faster_factor=row.number("faster_factor"),
+        groups=int(row.text("groups")),
+        runs=int(row.text("runs")),
+        source=row.text("source"),
     )

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catalog.corrections import Correction
+from catalog.efficiency import MeasuredSpread
 from catalog.engines import Engine
 from catalog.models import Model
 from catalog.offers import Tier
 from catalog.parts import Evidence
 from catalog.read import Snapshot
-from optimizer.arithmetic.arrays import Floats, Integers
+from optimizer.arithmetic.arrays import Integers
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.arithmetic.replica_rows import Estimate, ReplicaRow
 from optimizer.arithmetic.replicas import Replicas
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.errors import QuestionError
-from optimizer.evaluate import FleetArrivals, Physics, Question, prepare
+from optimizer.evaluate import FleetArrivals, Physics, Question, StepSpread, prepare
 from optimizer.inventory import admitted_offers
 from optimizer.search.aims import Aim, Fastest, MostRequests
 from optimizer.search.bounds import Demand
@@ -41,12 +42,9 @@ KERNEL_RULES = Estimate.DENSE_KERNELS | Estimate.EXPERT_KERNELS | Estimate.NO_MU
 POINT_PREDICTION = 0.5
 # Ends of a central 90 % interval, in standard deviations; slower steps and a smaller KV cache go together.
 INTERVAL_DEVIATIONS = NormalDist().inv_cdf(0.95)
-# 90 % factors of step time by evidence, as standard deviations of its logarithm.
-STEP_DEVIATION = {
-    Evidence.MEASURED: log(1.5) / INTERVAL_DEVIATIONS,
-    Evidence.CLASS: log(1.7) / INTERVAL_DEVIATIONS,
-    Evidence.ESTIMATED: log(2.5) / INTERVAL_DEVIATIONS,
-}
+# Nine of ten step times lie within these factors of their prediction, either way, where nothing more is known of the
+# engine with the part's kind and the weight format.
+STEP_FACTOR = {Evidence.MEASURED: 1.5, Evidence.CLASS: 1.7, Evidence.ESTIMATED: 2.5}
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def pose(spec: ServingSpec, snapshot: Snapshot) -> Problem | Nothing:
 def physics_of(model: Model, rows: Sequence[ReplicaRow], bins: WorkloadBins, snapshot: Snapshot) -> Physics:
     """The physics of rows, a key each, beside a workload, and how far it is known."""
     replicas = replicas_of(model, rows, snapshot)
-    return prepare(replicas, bins, step_deviation(model, rows, replicas.estimates, snapshot))
+    return prepare(replicas, bins, step_spread(model, rows, replicas.estimates, snapshot))
 
 
 def replicas_of(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot) -> Replicas:
@@ -156,20 +154,44 @@ def corrected_rows(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot)
     return [replace(row, engine=engine_of(row)) for row in rows]
 
 
-def step_deviation(model: Model, rows: Sequence[ReplicaRow], estimates: Integers, snapshot: Snapshot) -> Floats:
-    """Standard deviation of the logarithm of the step time of rows with their `Estimate` bits, (K,).
+def step_spread(model: Model, rows: Sequence[ReplicaRow], estimates: Integers, snapshot: Snapshot) -> StepSpread:
+    """How far the step times of rows with their `Estimate` bits may lie from what is predicted.
 
-    Measurements of one tensor parallel size do not narrow it for another, whose collectives they did not see.
+    As measured runs of the engine say, with parts known as well and the weight format; without any, the factors of the
+    evidence. A correction has its own, but measurements of one tensor parallel size do not narrow it for another, whose
+    collectives they did not see.
     """
-    deviations = []
+    deviations: dict[tuple[Evidence, str, str], tuple[float, float]] = {}
+    found = []
     for row, bits in zip(rows, estimates.tolist(), strict=True):
+        cell = (evidence_of(row, Estimate(bits)), row.engine.id, row.weights.id)
+        if cell not in deviations:
+            slower, faster = (log(factor) / INTERVAL_DEVIATIONS for factor in step_factors(*cell, snapshot))
+            deviations[cell] = slower, faster
+        slower, faster = deviations[cell]
         correction = correction_of(model, row, snapshot)
-        deviation = STEP_DEVIATION[evidence_of(row, Estimate(bits))]
         if correction is not None:
             left = correction.step_deviation
-            deviation = left if row.tp in correction.tp else max(left, deviation)
-        deviations.append(deviation)
-    return np.array(deviations)
+            other_size = row.tp not in correction.tp
+            slower, faster = (max(left, each) if other_size else left for each in (slower, faster))
+        found.append((slower, faster))
+    both = np.array(found).reshape(-1, 2)
+    return StepSpread(both[:, 0], both[:, 1])
+
+
+def step_factors(evidence: Evidence, engine: str, weights: str, snapshot: Snapshot) -> tuple[float, float]:
+    """How much slower and how much faster than predicted nine of ten steps are at most; assumed without runs."""
+    measured = measured_spread(evidence, engine, weights, snapshot)
+    if measured is None:
+        return STEP_FACTOR[evidence], STEP_FACTOR[evidence]
+    return measured.slower_factor, measured.faster_factor
+
+
+def measured_spread(evidence: Evidence, engine: str, weights: str, snapshot: Snapshot) -> MeasuredSpread | None:
+    """What runs of an engine era with a weight format say, on parts known as well; None if there are none."""
+    cell = (evidence, engine, weights)
+    found = (each for each in snapshot.efficiency.step_spread if (each.evidence, each.engine, each.weights) == cell)
+    return next(found, None)
 
 
 def correction_of(model: Model, row: ReplicaRow, snapshot: Snapshot) -> Correction | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil, inf, isfinite
 from statistics import NormalDist
 
+import numpy as np
+
 from catalog.read import Snapshot
 from optimizer.answers import Answer
 from optimizer.arithmetic.speculative import Speculation, speculating
@@ -105,7 +107,7 @@ def with_drafts(spec: ServingSpec, found: Answer, snapshot: Snapshot, speculatio
     physics = prepare(
         speculating(replicas, speculation),
         in_steps(problem.physics.bins, speculation.kept),
-        problem.physics.step_deviation[[design.key]],
+        problem.physics.spread.take(np.array([design.key])),
     )
     return replace(
         found,

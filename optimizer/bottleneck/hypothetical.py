@@ -41,7 +41,7 @@ def with_resources(
     step_times = physics.step_times.take(copies)
     for column, resource in enumerate(RESOURCES):
         step_times = step_times.scaled(resource, factors[:, column])
-    hypothetical = prepare(step_times, physics.bins, physics.step_deviation[copies])
+    hypothetical = prepare(step_times, physics.bins, physics.spread.take(copies))
     rows = np.arange(len(factors))
     return tabulate(hypothetical, rows, np.full(len(factors), token_budget), np.full(len(factors), float(max_num_seqs)))
 

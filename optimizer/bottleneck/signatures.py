@@ -66,7 +66,7 @@ def minimal_signatures(rows: Rows, atoms: Atoms, physics: Physics, question: Que
 
 def optimistic(rows: Rows, physics: Physics, question: Question) -> Rows:
     """Rows that may carry their load, with the limits that no token budget could hold there among the missed."""
-    everything = np.arange(len(physics.step_deviation))
+    everything = np.arange(len(physics.spread))
     largest = np.full(len(everything), MAX_NUM_SEQS[-1])
     free = replace(question, limits=())
     carried = key_rate_bound(physics, everything, largest, free)[rows.keys] * (1.0 + OUTWARD)

@@ -18,7 +18,7 @@ from optimizer.calibration.importers import BenchmarkResult, ResultError, read_r
 from optimizer.calibration.observe import Stated, observe
 from optimizer.predict.cases import Clients
 from optimizer.predict.evaluation import evaluate_cases
-from optimizer.question import step_deviation
+from optimizer.question import step_spread
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,11 @@ def _predicted(runs: Sequence[_Run], snapshot: Snapshot) -> tuple[list[_Run], tu
 
 
 def deviation_before(observations: Sequence[Observation], snapshot: Snapshot) -> float:
-    """The largest standard deviation that the uncorrected step times of the runs have."""
+    """The largest standard deviation that the uncorrected step times of the runs have, to either side."""
     model, rows = observations[0].case.model, [each.case.row for each in observations]
     estimates = build_replicas(model, rows, snapshot).estimates
-    return float(step_deviation(model, rows, estimates, snapshot).max())
+    spread = step_spread(model, rows, estimates, snapshot)
+    return float(max(spread.slower.max(), spread.faster.max()))
 
 
 def errors(observations: Sequence[Observation], factors: Factors, snapshot: Snapshot) -> tuple[Change, Change]:

@@ -91,11 +91,16 @@ def _group(run: Run) -> str:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A time that was left out of a fit with its group: its accelerator, and |ln(predicted/measured)|."""
+    """A run that was left out of a fit with its group, and ln(predicted/measured) of its time."""
 
+    run: Run
     group: str
-    part: str
-    error: float
+    log_error: float
+
+    @property
+    def part(self) -> str:
+        """Its accelerator."""
+        return self.run.cells["accelerator"]
 
 
 @dataclass(frozen=True)
@@ -106,39 +111,48 @@ class EngineFit:
     left_out: tuple[LeftOut, ...]
 
     def errors(self, name: Callable[[LeftOut], str]) -> dict[str, list[float]]:
-        """Left-out errors by name."""
+        """|ln(predicted/measured)| of what was left out, by name."""
         found: dict[str, list[float]] = {}
         for each in self.left_out:
-            found.setdefault(name(each), []).append(each.error)
+            found.setdefault(name(each), []).append(abs(each.log_error))
         return found
 
 
 def runs_of(era: str, measured: Path, snapshot: Snapshot) -> Runs:
-    """The runs of an engine era in the published files that tell of the engine.
+    """The published runs of an engine era that tell of the engine.
 
     Experts and collectives over PCIe have constants of their own, whose errors the engine's must not make good. Parts
     whose kernels are estimated are left out, too, unless the era ran on no other.
     """
-    published = (
+    published = published_runs(measured, snapshot)
+    runs = published.where(lambda run: era_of(run, snapshot) == era and _tells(run.cells, snapshot))
+    of_known_kernels = runs.where(lambda run: _part(run, snapshot).evidence is not Evidence.ESTIMATED)
+    return of_known_kernels if of_known_kernels.groups else runs
+
+
+def published_runs(measured: Path, snapshot: Snapshot) -> Runs:
+    """Every run of the published files."""
+    throughput = (
         *tensorrt_llm.read_overview(measured, snapshot),
         *argonne.read_static_batches(measured, snapshot),
     )
-    steps = splitwise.read_profile(measured)
-    runs = Runs(silicon.read_silicon(measured), published, steps).where(lambda run: _tells(run.cells, era, snapshot))
-    of_known_kernels = runs.where(lambda run: _part(run, snapshot).evidence is not Evidence.ESTIMATED)
-    return of_known_kernels if of_known_kernels.groups else runs
+    return Runs(silicon.read_silicon(measured), throughput, splitwise.read_profile(measured))
+
+
+def era_of(run: Run, snapshot: Snapshot) -> str:
+    """The engine era that a run belongs to."""
+    return engine_of(snapshot.engines, run.cells["engine"], run.cells.get("engine_version", "")).id
 
 
 def _part(run: Run, snapshot: Snapshot) -> Accelerator:
     return snapshot.accelerators[run.cells["accelerator"]]
 
 
-def _tells(cells: Mapping[str, str], era: str, snapshot: Snapshot) -> bool:
-    own = engine_of(snapshot.engines, cells["engine"], cells.get("engine_version", "")).id == era
+def _tells(cells: Mapping[str, str], snapshot: Snapshot) -> bool:
     part = snapshot.accelerators[cells["accelerator"]]
     over_pcie = int(cells["tp"]) > 1 and part.link.kind in (LinkKind.PCIE, LinkKind.NVLINK_BRIDGE, LinkKind.NONE)
     dense = not snapshot.models[cells["model"]].experts
-    return own and dense and not over_pcie
+    return dense and not over_pcie
 
 
 def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
@@ -148,12 +162,8 @@ def fit_engine(era: str, runs: Runs, snapshot: Snapshot) -> EngineFit:
     for group in groups if len(groups) > 1 else ():
         constants = _fitted(era, runs.without(group), snapshot)
         own = runs.only(group)
-        errors = _errors(own, with_engine(snapshot, era, constants))
-        left_out += [
-            LeftOut(group, run.cells["accelerator"], abs(error))
-            for run, error in zip(own, errors, strict=True)
-            if error is not None
-        ]
+        errors = run_errors(own, with_engine(snapshot, era, constants))
+        left_out += [LeftOut(run, group, error) for run, error in zip(own, errors, strict=True) if error is not None]
     return EngineFit(_fitted(era, runs, snapshot), tuple(left_out))
 
 
@@ -168,7 +178,7 @@ def _fitted(era: str, runs: Runs, snapshot: Snapshot) -> dict[str, float]:
 
     def errors_at(logs: Floats) -> Floats:
         """(R,); 0 for a run that is not predicted, which no constant of an engine changes."""
-        errors = _errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
+        errors = run_errors(runs, with_engine(snapshot, era, _constants(logs, priors)))
         return np.nan_to_num(np.array(errors, dtype=np.float64), nan=0.0)
 
     logs = np.log([prior for prior, _ in priors.values()])
@@ -204,11 +214,11 @@ def with_engine(snapshot: Snapshot, era: str, constants: dict[str, float]) -> Sn
 
 def log_errors(runs: Runs, snapshot: Snapshot) -> list[float]:
     """ln(predicted/measured) time of every run that can be predicted."""
-    return [error for error in _errors(runs, snapshot) if error is not None]
+    return [error for error in run_errors(runs, snapshot) if error is not None]
 
 
-def _errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
-    """As `log_errors`, None for a run that cannot be predicted."""
+def run_errors(runs: Runs, snapshot: Snapshot) -> list[float | None]:
+    """As `log_errors`, None for a time that cannot be predicted."""
     errors: list[float | None] = []
     for case, row in zip(runs.closed, predict_rows([case.cells for case in runs.closed], snapshot), strict=True):
         predicted = row.status is PredictStatus.OK
@@ -267,7 +277,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     for name, value in fit.constants.items():
         print(f"  {name:13s} {value:.4g}")
-    after = [each.error for each in fit.left_out]
+    after = [abs(each.log_error) for each in fit.left_out]
     print(f"  median |ln(predicted/measured)|: {median(before):.3f} before, {median(after):.3f} left out")
     for group, errors in fit.errors(lambda each: each.group).items():
         print(f"  {group:18s} {median(errors):.3f}  {len(errors)} times")

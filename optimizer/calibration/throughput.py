@@ -12,7 +12,7 @@ from catalog.read import Snapshot
 from optimizer.additions import Additions
 from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.serving import build_replicas
-from optimizer.evaluate import Offline, Static, evaluate
+from optimizer.evaluate import Offline, Static, StepSpread, evaluate
 from optimizer.predict.cases import Case, Unsupported, read_case
 
 
@@ -59,7 +59,7 @@ def predict_throughput(cases: Sequence[ThroughputCase], snapshot: Snapshot) -> t
         )
         batches = np.array([float(cases[index].batch or 1) for index, _ in group])
         load = Offline() if queued else Static(batches)
-        evaluation = evaluate(replicas, shape, load, np.zeros(len(group)), 0.0)
+        evaluation = evaluate(replicas, shape, load, StepSpread.none(len(group)), 0.0)
         for row, (index, _) in enumerate(group):
             fits = bool(evaluation.fits[row])
             tokens = float(evaluation.output_tokens_per_s[row]) if fits else None

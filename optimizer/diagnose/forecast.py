@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.diagnose.deployment import Deployment
 from optimizer.diagnose.diagnosis import FiguresOut, Interval
 from optimizer.diagnose.terms import Loaded
-from optimizer.evaluate import Evaluation, Open, evaluate
+from optimizer.evaluate import Evaluation, Open, StepSpread, evaluate
 from optimizer.predict.cases import Case
 from optimizer.predict.evaluation import Prediction, evaluate_cases, load_of_one_replica, replicas_of, shape_of
 from optimizer.question import INTERVAL_DEVIATIONS
@@ -90,4 +90,4 @@ def highest_rate_per_s(found: Forecast) -> float:
 
 def _steady(found: Forecast, rate_per_s: float) -> bool:
     load = Open(np.full(1, rate_per_s), np.full(1, 1.0 / found.case.replicas))
-    return bool(evaluate(found.loaded.replica, found.loaded.shape, load, np.zeros(1), 0.0).steady[0])
+    return bool(evaluate(found.loaded.replica, found.loaded.shape, load, StepSpread.none(1), 0.0).steady[0])

@@ -12,7 +12,7 @@ from optimizer.diagnose.deployment import Deployment
 from optimizer.diagnose.diagnosis import PoolsOut
 from optimizer.diagnose.forecast import loaded_replica
 from optimizer.diagnose.launch import LaunchError, PoolRole
-from optimizer.evaluate import Closed, Static, evaluate
+from optimizer.evaluate import Closed, Static, StepSpread, evaluate
 
 
 def bound_pools(servers: tuple[Deployment, ...], ttft_s: float | None, tokens_per_s: float | None) -> PoolsOut | None:
@@ -83,7 +83,7 @@ def _prompt_s(server: Deployment) -> float:
     only_prompts = replace(loaded.shape, output_tokens=np.ones(1))
     chunk, new = loaded.replica.prefill_chunk_tokens, loaded.shape.new_tokens
     batch: Floats = np.maximum(np.floor(chunk / new), 1.0)
-    found = evaluate(loaded.replica, only_prompts, Static(batch), np.zeros(1), 0.0)
+    found = evaluate(loaded.replica, only_prompts, Static(batch), StepSpread.none(1), 0.0)
     return float((found.ttft_mean_s - loaded.replica.host_s)[0] / batch[0])
 
 
@@ -100,5 +100,5 @@ def _decode(server: Deployment, servers: float) -> tuple[float, float]:
         loaded.replica.kv_capacity_tokens / (loaded.shape.prompt_tokens + loaded.shape.output_tokens), 1.0
     )
     full = np.minimum(offered, held)
-    found = evaluate(undisturbed, loaded.shape, Closed(full, 10.0 * full, server.case.slots), np.zeros(1), 0.0)
+    found = evaluate(undisturbed, loaded.shape, Closed(full, 10.0 * full, server.case.slots), StepSpread.none(1), 0.0)
     return float(found.tpot_mean_s[0]), float(found.resident[0])

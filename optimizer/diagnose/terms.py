@@ -18,7 +18,7 @@ from optimizer.arithmetic.serving import Replicas
 from optimizer.arithmetic.step_coefficients import EngineCosts, Wiring
 from optimizer.arithmetic.step_times import Resource
 from optimizer.bottleneck.hypothetical import BOUNDLESS
-from optimizer.evaluate import LOWEST_RATE_PER_S, Closed, Evaluation, Load, Open, evaluate
+from optimizer.evaluate import LOWEST_RATE_PER_S, Closed, Evaluation, Load, Open, StepSpread, evaluate
 from optimizer.traffic.step_tables import SEQUENCES, at_sequences
 
 
@@ -57,7 +57,7 @@ class Loaded:
 
     def evaluated(self) -> Evaluation:
         """The point prediction."""
-        return evaluate(self.replica, self.shape, self.load, np.zeros(1), 0.0)
+        return evaluate(self.replica, self.shape, self.load, StepSpread.none(1), 0.0)
 
     def on(self, replica: Replicas) -> Loaded:
         """The same with another replica."""

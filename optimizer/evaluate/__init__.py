@@ -20,6 +20,7 @@ from optimizer.evaluate.requirements import (
     meets,
     statistics_of,
 )
+from optimizer.evaluate.spread import StepSpread
 from optimizer.evaluate.state import (
     LOWEST_RATE_PER_S,
     Laws,
@@ -48,6 +49,7 @@ __all__ = [
     "ReplicaArrivals",
     "State",
     "Static",
+    "StepSpread",
     "e2e_mean_s",
     "evaluate",
     "full_batch",

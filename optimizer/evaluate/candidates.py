@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.step_times import StepTimes
+from optimizer.evaluate.spread import StepSpread
 from optimizer.traffic.step_tables import SEQUENCES, KeyTables, key_tables, prefill_holds
 from optimizer.traffic.workload_bins import WorkloadBins
 
@@ -23,19 +24,19 @@ KV_SHARE_PER_DEVIATION = 0.05
 class Physics:
     """K physics keys beside one workload: everything that neither the rate nor the engine limits change.
 
-    step_deviation (K,): standard deviation of the logarithm of the step time. holds: prefill tables that were
-    asked for before, by key and largest useful token budget; a memo, never part of a result.
+    spread: how far the steps of each key may lie from the tabulated ones. holds: prefill tables that were asked for
+    before, by key and largest useful token budget; a memo, never part of a result.
     """
 
     step_times: StepTimes
     bins: WorkloadBins
     tables: KeyTables
-    step_deviation: Floats
+    spread: StepSpread
     holds: dict[tuple[int, float], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     def slowdown(self, keys: Integers, deviations: float) -> Floats:
         """Factor on the step times of the given keys in a scenario, (R,)."""
-        return np.exp(self.step_deviation[keys] * deviations)
+        return self.spread.factor(deviations)[keys]
 
     def kv_tokens_per_pipeline(self, keys: Integers, deviations: float) -> Floats:
         """KV cache of one pipeline in a scenario, tokens, (R,)."""
@@ -43,9 +44,9 @@ class Physics:
         return usable * (1.0 - KV_SHARE_PER_DEVIATION * deviations)
 
 
-def prepare(step_times: StepTimes, bins: WorkloadBins, step_deviation: Floats) -> Physics:
+def prepare(step_times: StepTimes, bins: WorkloadBins, spread: StepSpread) -> Physics:
     """Tabulate the steps of all keys."""
-    return Physics(step_times, bins, key_tables(step_times, bins), step_deviation)
+    return Physics(step_times, bins, key_tables(step_times, bins), spread)
 
 
 @dataclass(frozen=True)

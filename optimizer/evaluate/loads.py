@@ -11,6 +11,7 @@ from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_lo
 from optimizer.arithmetic.step_times import StepTimes
 from optimizer.evaluate.arrivals import ReplicaArrivals
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
+from optimizer.evaluate.spread import StepSpread
 from optimizer.evaluate.state import LOWEST_RATE_PER_S, Laws, Question, mean_state
 from optimizer.traffic.step_tables import SEQUENCES
 from optimizer.traffic.workload_bins import constant_lengths
@@ -77,16 +78,14 @@ class Evaluation:
     resident: Floats
 
 
-def evaluate(
-    step_times: StepTimes, shape: LoadShape, load: Load, step_deviation: Floats, deviations: float
-) -> Evaluation:
+def evaluate(step_times: StepTimes, shape: LoadShape, load: Load, spread: StepSpread, deviations: float) -> Evaluation:
     """Figures of replicas, one row each with its own constant lengths.
 
     Args:
         step_times: R replicas.
         shape: their prompt and output lengths, (R,) each.
         load: what arrives.
-        step_deviation: standard deviation of the logarithm of the step time, (R,).
+        spread: how far their step times may lie from these.
         deviations: the scenario; 0 is the point prediction.
 
     """
@@ -95,8 +94,8 @@ def evaluate(
     needed = load.batch * request if isinstance(load, Static) else request
     fits = capacity >= needed
     if isinstance(load, Open):
-        return _open(step_times, shape, load, step_deviation, deviations, fits)
-    scenario = Scenario(np.exp(step_deviation * deviations), np.where(fits, capacity, needed))
+        return _open(step_times, shape, load, spread, deviations, fits)
+    scenario = Scenario(spread.factor(deviations), np.where(fits, capacity, needed))
     match load:
         case Closed():
             times = closed_loop(step_times, shape, load.concurrency, load.requests, scenario, load.slots)
@@ -108,11 +107,11 @@ def evaluate(
 
 
 def _open(
-    step_times: StepTimes, shape: LoadShape, load: Open, step_deviation: Floats, deviations: float, fits: Bools
+    step_times: StepTimes, shape: LoadShape, load: Open, spread: StepSpread, deviations: float, fits: Bools
 ) -> Evaluation:
     """Open arrivals, with the engine's own token budget and as many slots as the tables reach."""
     bins = constant_lengths(shape.prompt_tokens, shape.output_tokens, shape.prefix_hit)
-    physics = prepare(step_times, bins, step_deviation)
+    physics = prepare(step_times, bins, spread)
     rows = np.arange(step_times.count)
     candidates = tabulate(physics, rows, step_times.prefill_chunk_tokens, np.full(len(rows), SEQUENCES[-1]))
     question = Question((), 1.0, deviations, ReplicaArrivals(load.dispersion))

@@ -124,7 +124,7 @@ def speculative_decoding(chosen: Chosen, found: BreakEven) -> Effect:
         )
     speculation = Speculation(drafts.drafted, drafts.acceptance, drafts.draft_cost)
     replicas = speculating(chosen.replicas, speculation)
-    drafting = prepare(replicas, in_steps(chosen.bins, speculation.kept), chosen.physics.step_deviation)
+    drafting = prepare(replicas, in_steps(chosen.bins, speculation.kept), chosen.physics.spread)
     (using,) = chosen.figures(chosen.candidates(drafting), speculation.kept)
     return Effect(
         Mechanism.SPECULATIVE_DECODING,

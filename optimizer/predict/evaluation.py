@@ -13,7 +13,7 @@ from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.serving import Replicas, build_replicas
 from optimizer.evaluate import Closed, Load, Offline, Open, evaluate
 from optimizer.predict.cases import Case, Clients, Rate
-from optimizer.question import corrected_rows, step_deviation
+from optimizer.question import corrected_rows, step_spread
 
 Floats = NDArray[np.float64]
 
@@ -45,9 +45,9 @@ class Prediction:
 def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float) -> Prediction:
     """Predict cases of one model and one kind of load in a scenario of the step time's error."""
     replicas = replicas_of(cases, snapshot)
-    deviation = step_deviation(cases[0].model, [case.row for case in cases], replicas.estimates, snapshot)
+    spread = step_spread(cases[0].model, [case.row for case in cases], replicas.estimates, snapshot)
     shape = shape_of(cases)
-    found = evaluate(replicas, shape, load_of_one_replica(cases), deviation, deviations)
+    found = evaluate(replicas, shape, load_of_one_replica(cases), spread, deviations)
     output = found.output_tokens_per_s * _column(cases, lambda case: case.replicas)
     cached = (
         found.resident

@@ -30,7 +30,6 @@ from optimizer.outcome import (
     SearchOut,
     Status,
 )
-from optimizer.question import correction_of
 from optimizer.report.choice_part import alternatives, frontier, near_optimum
 from optimizer.report.design_part import allowances, doubts, pool
 from optimizer.report.hardware_part import minimum_hardware
@@ -106,7 +105,7 @@ def outcome_of(spec: ServingSpec, found: Answer | NoAnswer, snapshot: Snapshot, 
             *not_accepted(found.verification),
             *_idle_discounts(spec, space),
             *arrival_doubts(spec.workload, found.verification),
-            *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
+            *doubts(spec, space, design, snapshot, today),
         ),
     )
 
@@ -166,7 +165,7 @@ def _job_done(spec: ServingSpec, found: Answer, job: Job, cost: JobCost, snapsho
         catalog_hash=snapshot.hash,
         warnings=(
             *_idle_discounts(spec, space),
-            *doubts(space, design, correction_of(snapshot.models[spec.model], space.keys[design.key], snapshot), today),
+            *doubts(spec, space, design, snapshot, today),
         ),
     )
 

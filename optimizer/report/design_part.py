@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from catalog.corrections import Correction
 from catalog.offers import Offer, Tier
 from catalog.parts import Evidence
+from catalog.read import Snapshot
 from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
 from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool
-from optimizer.question import POINT_PREDICTION
+from optimizer.question import POINT_PREDICTION, STEP_FACTOR, correction_of, measured_spread
 from optimizer.search.columns import Column
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec
@@ -96,10 +96,13 @@ def allowances(spec: ServingSpec, found: Answer) -> tuple[Allowance, ...]:
     return tuple(allowances)
 
 
-def doubts(space: CandidateSpace, design: Column, correction: Correction | None, today: date) -> tuple[str, ...]:
-    """What to doubt about the price and the part of a design; `correction`: what was applied to its step times."""
+def doubts(
+    spec: ServingSpec, space: CandidateSpace, design: Column, snapshot: Snapshot, today: date
+) -> tuple[str, ...]:
+    """What to doubt about the price and the steps of a design."""
     warnings = []
     offer, row = space.offers[design.offer], space.keys[design.key]
+    correction = correction_of(snapshot.models[spec.model], row, snapshot)
     part = row.accelerator
     if offer.tier is Tier.SPOT and design.job is None:
         warnings.append("spot: interruptions are not in the percentiles; availability.spare_replicas covers them")
@@ -119,4 +122,9 @@ def doubts(space: CandidateSpace, design: Column, correction: Correction | None,
         )
     elif part.evidence is not Evidence.MEASURED:
         warnings.append(f"{part.id} is not measured itself ({part.evidence.value}); its interval is wider")
+    elif measured_spread(part.evidence, row.engine.id, row.weights.id, snapshot) is None:
+        warnings.append(
+            f"no run of {row.engine.id} with {row.weights.id} weights was measured: the interval of its steps is "
+            f"assumed, ×/÷ {STEP_FACTOR[part.evidence]:g}"
+        )
     return tuple(warnings)

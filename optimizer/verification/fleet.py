@@ -62,7 +62,7 @@ def trace_fleet(
 def at_lengths(problem: Problem, design: Column, bins: WorkloadBins) -> tuple[Problem, Column]:
     """A design alone in its problem, its steps tabulated for other lengths."""
     physics, key = problem.physics, np.array([design.key])
-    alone = prepare(physics.step_times.take(key), bins, physics.step_deviation[key])
+    alone = prepare(physics.step_times.take(key), bins, physics.spread.take(key))
     return replace(problem, physics=alone), replace(design, key=0)
 
 

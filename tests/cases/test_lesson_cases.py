@@ -11,7 +11,7 @@ from catalog.read import load
 from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.money import MICRO_DOLLARS, usd_per_million_tokens
 from optimizer.arithmetic.napkin import NapkinOverride, NapkinStepTimes, napkin_step_times
-from optimizer.evaluate import Closed, Evaluation, Load, Static, evaluate
+from optimizer.evaluate import Closed, Evaluation, Load, Static, StepSpread, evaluate
 
 OVERRIDES = yaml.safe_load((Path(__file__).parent / "lesson_overrides.yaml").read_text(encoding="utf-8"))
 ONE = np.ones(1, dtype=np.int64)
@@ -33,7 +33,7 @@ def run(name: str, prompt: float, output: float, load_of_one: Load) -> Evaluatio
     rows = len(load_of_one.batch) if isinstance(load_of_one, Static) else 1
     shape = LoadShape(np.full(rows, prompt), np.full(rows, output), np.zeros(rows))
     provider = step_times(name).take(np.zeros(rows, dtype=np.int64))
-    return evaluate(provider, shape, load_of_one, np.zeros(rows), 0.0)
+    return evaluate(provider, shape, load_of_one, StepSpread.none(rows), 0.0)
 
 
 def test_01_one_token_of_70b_reads_all_weights() -> None:

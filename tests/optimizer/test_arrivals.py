@@ -13,6 +13,7 @@ from optimizer.evaluate import (
     Laws,
     Question,
     ReplicaArrivals,
+    StepSpread,
     highest_rate,
     mean_state,
     meets,
@@ -32,7 +33,7 @@ BINS = WorkloadBins(
     output_tokens=np.array([[50.0, 400.0]]),
     output_share=np.array([0.5, 0.5]),
 )
-PHYSICS = prepare(linear_steps(fixed_s=5e-3, per_sequence_s=4e-5, per_token_s=2e-5), BINS, np.zeros(1))
+PHYSICS = prepare(linear_steps(fixed_s=5e-3, per_sequence_s=4e-5, per_token_s=2e-5), BINS, StepSpread.none(1))
 ONE = tabulate(PHYSICS, np.zeros(1, dtype=np.int64), np.array([8192.0]), np.array([1024.0]))
 
 

@@ -9,7 +9,7 @@ from catalog.corrections import FirstTokenFactors
 from catalog.read import Snapshot, load
 from optimizer.answers import Answer
 from optimizer.evaluate import highest_rate, keys_that_may_answer, meets, rate_bound, tabulate
-from optimizer.question import STEP_DEVIATION, Problem, corrected_rows, pose, question_at
+from optimizer.question import Problem, corrected_rows, pose, question_at
 from optimizer.solve import answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
@@ -64,9 +64,13 @@ def test_every_step_of_what_was_measured_has_the_factor_and_nothing_else_moves()
     narrowed = mine & (plain.physics.step_times.accelerators == 1)
     assert narrowed.any()
     assert (mine & ~narrowed).any()
-    assert np.all(found.physics.step_deviation[narrowed] == 0.1)
-    assert np.all(found.physics.step_deviation[~narrowed] == plain.physics.step_deviation[~narrowed])
-    assert np.all(plain.physics.step_deviation[mine] == STEP_DEVIATION[plain.space.keys[0].accelerator.evidence])
+    for now, before in (
+        (found.physics.spread.slower, plain.physics.spread.slower),
+        (found.physics.spread.faster, plain.physics.spread.faster),
+    ):
+        assert np.all(now[narrowed] == 0.1)
+        assert np.all(now[~narrowed] == before[~narrowed])
+        assert np.all(before[mine] > 0.1)
 
 
 def test_without_corrections_the_rows_are_the_very_same() -> None:

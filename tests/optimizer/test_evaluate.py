@@ -13,6 +13,7 @@ from optimizer.evaluate import (
     Laws,
     Physics,
     Question,
+    StepSpread,
     highest_rate,
     key_rate_bound,
     keys_that_may_answer,
@@ -51,7 +52,7 @@ def one_length() -> WorkloadBins:
 
 def one(steps: LinearSteps, *, budget: float = AMPLE, slots: float = 1024.0, deviation: float = 0.0) -> Candidates:
     """One candidate with constant lengths."""
-    physics = prepare(steps, one_length(), np.array([deviation]))
+    physics = prepare(steps, one_length(), StepSpread.alike(np.array([deviation])))
     return tabulate(physics, np.zeros(1, dtype=np.int64), np.array([budget]), np.array([slots]))
 
 
@@ -224,7 +225,7 @@ def chats(draw: st.DrawFn) -> Candidates:
         own_prefill_factor=draw(st.sampled_from([1.0, 2.2])),
     )
     bins = WorkloadBins(prompt[None, :], share, np.zeros((1, 1)), output, np.array([0.4, 0.3, 0.2, 0.1]))
-    physics = prepare(steps, bins, np.array([0.2]))
+    physics = prepare(steps, bins, StepSpread.alike(np.array([0.2])))
     budget = draw(st.sampled_from([512.0, 2048.0, 8192.0]))
     return tabulate(physics, np.zeros(1, dtype=np.int64), np.array([budget]), np.array([1024.0]))
 
@@ -374,7 +375,7 @@ def test_rows_that_share_a_rate_share_no_more(real: Problem) -> None:
 
 
 def test_tables_do_not_depend_on_what_was_tabulated_before(real: Problem) -> None:
-    fresh = prepare(real.physics.step_times, real.physics.bins, real.physics.step_deviation)
+    fresh = prepare(real.physics.step_times, real.physics.bins, real.physics.spread)
     candidates, _ = rows_of(real.physics, 10)
     again = tabulate(fresh, candidates.keys[::-1], candidates.token_budget[::-1], candidates.max_num_seqs[::-1])
     np.testing.assert_array_equal(again.hold_s[::-1], candidates.hold_s)

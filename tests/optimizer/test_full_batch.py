@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from optimizer.arithmetic.batch_job import job_seconds
 from optimizer.arithmetic.loads import LoadShape
-from optimizer.evaluate import FullBatch, Offline, Physics, Question, evaluate, full_batch, key_rate_bound, tabulate
+from optimizer.evaluate import (
+    FullBatch,
+    Offline,
+    Physics,
+    Question,
+    StepSpread,
+    evaluate,
+    full_batch,
+    key_rate_bound,
+    tabulate,
+)
 from optimizer.evaluate.candidates import prepare
 from optimizer.question import Problem, pose
 from optimizer.traffic.workload_bins import WorkloadBins, constant_lengths
@@ -30,7 +40,7 @@ def batch(
     steps: LinearSteps = LINEAR, *, slots: float = 64.0, budget: float = AMPLE, bins: WorkloadBins | None = None
 ) -> FullBatch:
     lengths = bins or constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1))
-    physics = prepare(steps, lengths, np.array([0.2]))
+    physics = prepare(steps, lengths, StepSpread.alike(np.array([0.2])))
     candidates = tabulate(physics, np.zeros(1, dtype=np.int64), np.array([budget]), np.array([1024.0]))
     return full_batch(candidates, ANYTHING, np.array([slots]))
 
@@ -185,7 +195,7 @@ def test_predict_and_solve_agree_on_the_throughput_of_a_full_replica(real: Probl
     step_times = real.physics.step_times
     many = np.ones(step_times.count)
     shape = LoadShape(1000.0 * many, 200.0 * many, 0.0 * many)
-    theirs = evaluate(step_times, shape, Offline(), 0.0 * many, 0.0)
+    theirs = evaluate(step_times, shape, Offline(), StepSpread.none(len(many)), 0.0)
     ours = rows(real.physics, 8192.0)
     fits = ours.fits[:, 0] & theirs.fits
     tokens_per_s = (200.0 * ours.rate_per_s).max(axis=1)

@@ -82,8 +82,8 @@ def on_part(found: Answer, model: str, snapshot: Snapshot, what: Scaled | None, 
         between *= factor
     hypothetical = replace(row, accelerator=part, stage_bytes_per_s=between)
     replicas = build_replicas(snapshot.models[model], [hypothetical], snapshot)
-    deviation = problem.physics.step_deviation[[design.key]]
-    physics = prepare(replicas, problem.physics.bins, deviation)
+    spread = problem.physics.spread.take(np.array([design.key]))
+    physics = prepare(replicas, problem.physics.bins, spread)
     return tabulate(physics, np.array([0]), np.array([float(design.token_budget)]), np.array([1024.0]))
 
 

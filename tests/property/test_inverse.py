@@ -52,7 +52,7 @@ def hold(found: Answer, spec: ServingSpec, snapshot: Snapshot, points: list[Floa
     rows = [row_at(problem.space.keys[design.key], point, f"part {index}") for index, point in enumerate(points)]
     replicas = build_replicas(snapshot.models[spec.model], rows, snapshot)
     number = len(rows)
-    physics = prepare(replicas, problem.physics.bins, np.full(number, problem.physics.step_deviation[design.key]))
+    physics = prepare(replicas, problem.physics.bins, problem.physics.spread.take(np.full(number, design.key)))
     budget, slots = np.full(number, float(design.token_budget)), np.full(number, 1024.0)
     candidates = tabulate(physics, np.arange(number), budget, slots)
     working = design.replicas - spec.availability.spare_replicas

@@ -24,6 +24,7 @@ from optimizer.calibration.score import (
     decisions,
     document,
     engines,
+    intervals,
     kernels,
     prefill_decode,
     silicon,
@@ -85,6 +86,7 @@ def _sections(measured: Path, snapshot: Snapshot, fitted: bool) -> Iterator[Sect
             print(f"skipped: {file_name} is not in {measured}")
     yield calibration.section(runs, snapshot)
     if fitted:
+        yield intervals.section(measured, snapshot)
         yield engines.section(measured, snapshot)
 
 

@@ -36,6 +36,8 @@ CAUSES = (
     "clients, of which these measured steps show little; one factor brings them in line (see calibration).",
     "DeepSeek-V3 with SGLang on b300: rows of short prompts agree, those of long ones measured several times the "
     "prediction and more with every client; why is not known.",
+    "The 90 % interval was drawn from these runs among others; how many of a left-out model lie inside stands under "
+    "intervals.",
     "TTFT of few clients is host time and of many clients is the start-up burst, one constant each per engine; random "
     "lengths fit other constants than fixed ones.",
 )

@@ -23,7 +23,7 @@ def section(measured: Path, snapshot: Snapshot) -> Section:
             continue
         before = [abs(error) for error in log_errors(runs, snapshot)]
         fit = fit_engine(engine.id, runs, snapshot)
-        after = [each.error for each in fit.left_out]
+        after = [abs(each.log_error) for each in fit.left_out]
         parts = sorted(fit.errors(lambda each: each.part).items())
         named = [*fit.errors(lambda each: each.group).items(), *(parts if len(parts) > 1 else ())]
         errors.append(Line(f"{engine.id}, all", (f"{len(after)}", f"{median(before):.3f}", f"{median(after):.3f}")))

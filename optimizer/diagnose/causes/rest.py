@@ -45,10 +45,13 @@ def _excess(each: Comparison) -> float:
 
 
 def _older_engine(evidence: Evidence) -> Finding | None:
-    """Whether an older era of the engine, where the command names none, would have measured this."""
+    """Whether an older era of the engine, where the command names none, would have measured this.
+
+    Not beside drafts: the figures of any era are without them, and verifying them may be all that is slow.
+    """
     found, measured = evidence.found, evidence.measured.tpot_s
     command = found.deployment.command
-    if measured is None or command.engine_version:
+    if measured is None or command.engine_version or command.launch.speculation is not None:
         return None
     engines = command.additions.snapshot.engines
     newest_first = sorted(engines.values(), key=lambda era: version_number(era.first_version), reverse=True)

@@ -8,7 +8,7 @@ from catalog.read import Snapshot
 from catalog.walls import WallFamily
 from optimizer.answers import Answer
 from optimizer.bottleneck.binding import Binding, binding_wall, fixed_share, latency_ratios, resources_that_bind
-from optimizer.evaluate import Question, prepare, tabulate
+from optimizer.evaluate import Question, StepSpread, prepare, tabulate
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
 from optimizer.solve import answer
@@ -68,7 +68,7 @@ def bound_by(
     **steps: float,
 ) -> Binding:
     bins = constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1))
-    physics = prepare(linear_steps(1, **steps), bins, np.zeros(1))
+    physics = prepare(linear_steps(1, **steps), bins, StepSpread.none(1))
     return binding_wall(physics, Question(limits, load_cap, 0.0), Demand(rate, spares, None, None), chosen or column())
 
 
@@ -149,7 +149,7 @@ def test_fixed_share_is_what_boundless_resources_leave() -> None:
     """1 ms of launches of a 10 ms step limit; host time and a step of a 100 ms first-token limit."""
     bins = constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1))
     steps = linear_steps(1, fixed_s=1e-3, network_s=3e-3, per_sequence_s=5e-3, per_token_s=1e-5, host_s=57e-3)
-    physics = prepare(steps, bins, np.zeros(1))
+    physics = prepare(steps, bins, StepSpread.none(1))
     question = Question(tpot(10e-3), 1.0, 0.0)
     assert fixed_share(physics, question, column()) == pytest.approx(0.1, rel=1e-3)
     ttft = (LatencyLimit(metric=Metric.TTFT, statistic=Statistic.MEAN, limit_s=100e-3),)
@@ -160,7 +160,7 @@ def test_fixed_share_is_what_boundless_resources_leave() -> None:
 
 def test_ratios_of_one_request_at_a_time() -> None:
     bins = constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1))
-    physics = prepare(linear_steps(1, fixed_s=4e-3, per_sequence_s=1e-3, per_token_s=1e-5), bins, np.zeros(1))
+    physics = prepare(linear_steps(1, fixed_s=4e-3, per_sequence_s=1e-3, per_token_s=1e-5), bins, StepSpread.none(1))
     candidates = tabulate(physics, np.zeros(1, dtype=np.int64), np.array([32768.0]), np.array([1024.0]))
     limits = (
         LatencyLimit(metric=Metric.TPOT, statistic=Statistic.P99, limit_s=10e-3),

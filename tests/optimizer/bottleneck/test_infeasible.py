@@ -9,7 +9,7 @@ from catalog.read import Snapshot
 from catalog.walls import WallFamily
 from optimizer.answers import Answer, NoAnswer
 from optimizer.bottleneck.infeasible import Impossible, impossible_at_any_rate
-from optimizer.evaluate import prepare
+from optimizer.evaluate import StepSpread, prepare
 from optimizer.question import Nothing, Problem, pose
 from optimizer.report import outcome_of
 from optimizer.solve import answer
@@ -104,13 +104,13 @@ def test_the_wall_is_the_resource_whose_least_factor_is_enough(
     problem = pose(spec_of(slo=limits, risk=0.5), snapshot)
     assert isinstance(problem, Problem)
     bins = constant_lengths(np.array([500.0]), np.array([200.0]), np.zeros(1))
-    physics = prepare(linear_steps(1, **steps), bins, np.zeros(1))
+    physics = prepare(linear_steps(1, **steps), bins, StepSpread.none(1))
     found = impossible_at_any_rate(problem.space, physics, problem.question)
     assert found is not None
     assert found.wall is wall
     assert found.least == pytest.approx(sum(steps.values()), rel=1e-3)
     possible = linear_steps(1, **{name: value / 10.0 for name, value in steps.items()})
-    assert impossible_at_any_rate(problem.space, prepare(possible, bins, np.zeros(1)), problem.question) is None
+    assert impossible_at_any_rate(problem.space, prepare(possible, bins, StepSpread.none(1)), problem.question) is None
 
 
 def test_the_floor_is_that_of_the_candidate_that_misses_least(snapshot: Snapshot, spec_of: SpecOf) -> None:
@@ -123,7 +123,7 @@ def test_the_floor_is_that_of_the_candidate_that_misses_least(snapshot: Snapshot
     steps = replace(
         linear_steps(2), fixed_s=np.array([30e-3, 10e-3]), per_token_s=np.array([0.0, 45e-6])
     )  # TPOT 30 and 10 ms against 9.5; TTFT 45 and 60 ms against 50
-    found = impossible_at_any_rate(space, prepare(steps, bins, np.zeros(2)), problem.question)
+    found = impossible_at_any_rate(space, prepare(steps, bins, StepSpread.none(2)), problem.question)
     assert found is not None
     assert found.requirement == "slo.tpot.p99"
     assert found.least == pytest.approx(10e-3, rel=1e-3)  # the least that any key reaches
@@ -215,6 +215,6 @@ def test_a_request_must_fit_the_kv_cache_of_one_attention_rank(snapshot: Snapsho
     assert isinstance(problem, Problem)
     bins = constant_lengths(np.array([1000.0]), np.array([200.0]), np.zeros(1))
     steps = linear_steps(1, fixed_s=1e-3, dp_attention=8, accelerators=8, kv_capacity_tokens=8 * 1008.0)
-    found = impossible_at_any_rate(problem.space, prepare(steps, bins, np.zeros(1)), problem.question)
+    found = impossible_at_any_rate(problem.space, prepare(steps, bins, StepSpread.none(1)), problem.question)
     assert found is not None
     assert found.wall is WallFamily.MEMORY_CAPACITY

@@ -14,7 +14,7 @@ from optimizer.bottleneck.inverse_roofline import (
     minimal_points,
     task_of,
 )
-from optimizer.evaluate import Question, prepare
+from optimizer.evaluate import Question, StepSpread, prepare
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
 from optimizer.traffic.workload_bins import constant_lengths
@@ -29,7 +29,7 @@ LIMIT_S = 10e-3
 def task(*, rate: float, limit_s: float | None = LIMIT_S, load_cap: float = 1.0, **steps: float) -> Tasks:
     bins = constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1))
     limits = () if limit_s is None else (LatencyLimit(metric=Metric.TPOT, statistic=Statistic.MEAN, limit_s=limit_s),)
-    physics = prepare(linear_steps(1, **steps), bins, np.zeros(1))
+    physics = prepare(linear_steps(1, **steps), bins, StepSpread.none(1))
     return Tasks(physics, Question(limits, load_cap, 0.0), 32768.0, np.zeros(1, dtype=np.int64), np.array([rate]))
 
 

@@ -4,7 +4,7 @@ import pytest
 from catalog.walls import WallFamily
 from optimizer.bottleneck.binding import Binding
 from optimizer.bottleneck.speed import speed_wall
-from optimizer.evaluate import Question, prepare
+from optimizer.evaluate import Question, StepSpread, prepare
 from optimizer.search.bounds import Demand
 from optimizer.search.columns import Column
 from optimizer.traffic.workload_bins import constant_lengths
@@ -16,7 +16,7 @@ OUTPUT = 200.0
 def bound_by(**steps: float) -> Binding:
     """What binds one of two replicas whose requests come one at a time."""
     bins = constant_lengths(np.array([1000.0]), np.array([OUTPUT]), np.zeros(1))
-    physics = prepare(linear_steps(1, **steps), bins, np.zeros(1))
+    physics = prepare(linear_steps(1, **steps), bins, StepSpread.none(1))
     column = Column(0, 0, 0, 32768, 1024, 2, 2, 2, 2, 2, 0.5)
     return speed_wall(physics, Question((), 1.0, 0.0), Demand(1e-3, 0, None, None), column)
 

@@ -7,7 +7,7 @@ from catalog.read import Snapshot
 from catalog.walls import WallFamily
 from optimizer.answers import Answer
 from optimizer.bottleneck.walls import HEADLINE_FAMILY, HEADLINE_WALLS, ServingWall, memory_in_use, step_shares
-from optimizer.evaluate import Question, mean_state, prepare, tabulate
+from optimizer.evaluate import Question, StepSpread, mean_state, prepare, tabulate
 from optimizer.search.columns import Column, candidates_of, rate_of
 from optimizer.solve import answer
 from optimizer.traffic.workload_bins import constant_lengths
@@ -31,7 +31,7 @@ def test_every_family_has_the_headline_wall_of_its_own_family(snapshot: Snapshot
 def test_shares_of_a_step_in_closed_form() -> None:
     """At N sequences: f + n of launches and transfers, b·N of decoding and κ·s·N/o of prompts."""
     steps = linear_steps(1, fixed_s=1e-3, network_s=2e-3, per_sequence_s=4e-5, per_token_s=2e-6)
-    physics = prepare(steps, constant_lengths(np.array([1000.0]), np.array([200.0]), np.zeros(1)), np.zeros(1))
+    physics = prepare(steps, constant_lengths(np.array([1000.0]), np.array([200.0]), np.zeros(1)), StepSpread.none(1))
     candidates = tabulate(physics, np.zeros(1, dtype=np.int64), np.array([32768.0]), np.array([1024.0]))
     state = mean_state(candidates, np.array([50.0]), Question((), 1.0, 0.0))
     sequences = 50.0 * 200.0 * 3e-3 / (1.0 - 50.0 * (2e-3 + 200.0 * 4e-5))

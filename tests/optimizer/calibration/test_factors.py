@@ -74,6 +74,22 @@ def test_one_odd_run_moves_nothing(snapshot: Snapshot, runs: list[Observation]) 
     assert fit(odd, snapshot, SPREAD).factors.step["bf16"] == pytest.approx(1.2, rel=0.03)
 
 
+def test_steps_of_two_stacks_that_no_factor_brings_together_stay_as_predicted(
+    snapshot: Snapshot, runs: list[Observation]
+) -> None:
+    """Every other number of clients half as slow again as predicted: a factor between would be off for all."""
+    slower = Factors({"bf16": 1.5}, 1.0, SCALED)
+    one, other = [[run for at, run in enumerate(runs) if at // 2 % 2 == half] for half in (0, 1)]
+    torn = [*measured_under(one, NO_FACTORS, snapshot), *measured_under(other, slower, snapshot)]
+    found = fit(torn, snapshot, SPREAD)
+    assert found.factors.step == {"bf16": 1.0}
+    assert found.factors.prefill == 1.0
+    left = [0.0] * 8 + [math.log(1.5)] * 8
+    assert found.step_deviation == pytest.approx(
+        math.sqrt((4.0 * SPREAD**2 + sum(each**2 for each in left)) / (4.0 + 16.0)), rel=1e-6
+    )
+
+
 def test_every_format_has_its_own_step(snapshot: Snapshot) -> None:
     clients = (1.0, 4.0, 16.0, 32.0, 48.0, 64.0)
     runs = [observation(snapshot, each, weights=weights) for each in clients for weights in ("bf16", "fp8")]

@@ -24,7 +24,7 @@ def test_the_laws_are_as_near_with_drafts_as_without(design: Design, share: floa
     acceptance = acceptance_for(KEPT, 4)
     assert acceptance is not None
     replicas = speculating(chosen.replicas, Speculation(4, acceptance, 0.1))
-    drafting = prepare(replicas, in_steps(chosen.bins, KEPT), chosen.physics.step_deviation)
+    drafting = prepare(replicas, in_steps(chosen.bins, KEPT), chosen.physics.spread)
     without = law_over_simulated(chosen, chosen.physics, TOKENS, 1.0, share)
     drafted = law_over_simulated(chosen, drafting, STEPS, KEPT, share)
     assert drafted == pytest.approx(without, rel=0.08)

@@ -24,7 +24,7 @@ def tried(chosen: Chosen, drafts: Drafts) -> tuple[BreakEven, Effect]:
 
 def figures(chosen: Chosen, speculation: Speculation) -> Figures:
     replicas = speculating(chosen.replicas, speculation)
-    physics = prepare(replicas, in_steps(chosen.bins, speculation.kept), chosen.physics.step_deviation)
+    physics = prepare(replicas, in_steps(chosen.bins, speculation.kept), chosen.physics.spread)
     return chosen.figures(chosen.candidates(physics), speculation.kept)[0]
 
 

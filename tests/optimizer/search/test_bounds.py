@@ -5,7 +5,7 @@ from math import ceil
 import numpy as np
 import pytest
 
-from optimizer.evaluate import Physics, Question, prepare
+from optimizer.evaluate import Physics, Question, StepSpread, prepare
 from optimizer.search.bounds import MOST_UNITS, Demand, most_units, rate_per_replica, unit_prices, units_bound
 from optimizer.topology.layouts import CandidateSpace
 from optimizer.traffic.workload_bins import constant_lengths
@@ -24,7 +24,7 @@ FREE = Question((), 0.8, 0.0)
 
 def physics_of(keys: int, **values: float) -> Physics:
     steps = linear_steps(keys, fixed_s=A, per_sequence_s=B, per_token_s=KAPPA, **values)
-    return prepare(steps, constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1)), np.zeros(keys))
+    return prepare(steps, constant_lengths(np.array([PROMPT]), np.array([OUTPUT]), np.zeros(1)), StepSpread.none(keys))
 
 
 def rate_at(sequences: float) -> float:

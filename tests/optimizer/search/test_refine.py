@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optimizer.evaluate import Physics, Question, meets, prepare, tabulate
+from optimizer.evaluate import Physics, Question, StepSpread, meets, prepare, tabulate
 from optimizer.search.bounds import Demand, unit_prices
 from optimizer.search.columns import exact_columns
 from optimizer.search.ledger import Ledger
@@ -30,7 +30,7 @@ def physics_of(space: CandidateSpace) -> Physics:
     steps = linear_steps(len(slow), kv_capacity_tokens=200_000.0)
     steps = replace(steps, fixed_s=6e-3 * slow, per_sequence_s=4e-5 * slow, per_token_s=4e-6 * slow)
     bins = constant_lengths(np.array([2500.0]), np.array([200.0]), np.zeros(1))
-    return prepare(steps, bins, np.full(len(slow), 0.1))
+    return prepare(steps, bins, StepSpread.alike(np.full(len(slow), 0.1)))
 
 
 def counted_up(space: CandidateSpace, physics: Physics, demand: Demand, most: int) -> np.ndarray:

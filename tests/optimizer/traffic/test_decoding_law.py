@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from optimizer.evaluate import Candidates, Laws, Question, mean_state, prepare, tabulate
+from optimizer.evaluate import Candidates, Laws, Question, StepSpread, mean_state, prepare, tabulate
 from optimizer.traffic.decoding_law import DecodingLaw
 from optimizer.traffic.fluid import TrafficTables
 from optimizer.traffic.simulate import EngineLimits, Fleet, Plan, Router, estimate, pipeline_steps, run
@@ -17,7 +17,7 @@ TOKEN_BUDGET, SLOTS = 2048.0, 1024.0
 
 def candidate_of(bins: WorkloadBins, per_token_s: float) -> Candidates:
     steps = linear_steps(1, fixed_s=5e-3, per_sequence_s=4e-5, per_token_s=per_token_s)
-    physics = prepare(steps, bins, np.zeros(1))
+    physics = prepare(steps, bins, StepSpread.none(1))
     return tabulate(physics, np.zeros(1, dtype=np.int64), np.array([TOKEN_BUDGET]), np.array([SLOTS]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.evaluate import prepare, scenario_tables, tabulate
+from optimizer.evaluate import StepSpread, prepare, scenario_tables, tabulate
 from optimizer.traffic.simulate import EngineLimits, Fleet, Pipeline, PipelineSteps, Requests, Router, pipeline_steps
 from optimizer.traffic.workload_bins import bin_workload
 from requirements_specs.lengths import LengthDistribution
@@ -27,7 +27,7 @@ def steps_for(workload: Workload, token_budget: int = 2048, slots: int = 64) -> 
     physics = prepare(
         linear_steps(fixed_s=10e-3, per_sequence_s=1e-3 / 32, per_token_s=5e-5, per_pair_s=1e-9),
         bin_workload(workload),
-        np.zeros(1),
+        StepSpread.none(1),
     )
     candidates = tabulate(physics, np.array([0]), np.array([float(token_budget)]), np.array([float(slots)]))
     return pipeline_steps(scenario_tables(candidates, 0.0), physics.bins, float(token_budget), slots)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from optimizer.evaluate import prepare, scenario_tables, tabulate
+from optimizer.evaluate import StepSpread, prepare, scenario_tables, tabulate
 from optimizer.traffic.simulate import Router, pipeline_steps, serve
 from optimizer.traffic.step_tables import SEQUENCES, prefill_chunks
 from optimizer.traffic.workload_bins import bin_workload
@@ -28,7 +28,7 @@ def test_a_prompt_alone_beside_any_number_of_sequences_takes_its_hold(budget: in
             prefill_event_s=2e-3,
         ),
         bins,
-        np.array([0.2]),
+        StepSpread.alike(np.array([0.2])),
     )
     candidates = tabulate(physics, np.array([0]), np.array([float(budget)]), np.array([float(SLOTS)]))
     tables = scenario_tables(candidates, deviations)
@@ -45,7 +45,7 @@ def test_a_prompt_alone_beside_any_number_of_sequences_takes_its_hold(budget: in
 def test_the_engine_takes_the_hold_for_a_prompt_in_chunks() -> None:
     workload = chat().model_copy(update={"prompt_tokens": LengthDistribution.constant(1000)})
     bins = bin_workload(workload)
-    physics = prepare(linear_steps(fixed_s=10e-3, per_token_s=5e-5, per_pair_s=1e-9), bins, np.zeros(1))
+    physics = prepare(linear_steps(fixed_s=10e-3, per_token_s=5e-5, per_pair_s=1e-9), bins, StepSpread.none(1))
     candidates = tabulate(physics, np.array([0]), np.array([256.0]), np.array([8.0]))
     tables = scenario_tables(candidates, 0.0)
     served = serve(
