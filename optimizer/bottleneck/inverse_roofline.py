@@ -139,7 +139,8 @@ def minimal_points(tasks: Tasks, points: Floats) -> Floats:
     """Points at or below points that hold, of which no number can be lower, (T, 4).
 
     The numbers of a point shrink together until that fails; those that cannot go on alone stay, the others go on
-    together. What is left, within the precision, each gives up by itself in the order of `RESOURCES`.
+    together. What is left, within the precision, each gives up by itself in the order of `RESOURCES`, and once more
+    while any can: a little less of one may leave another more room, for what a prompt adds to a step is a difference.
     """
     points = points.copy()
     used = used_numbers(tasks)
@@ -151,12 +152,16 @@ def minimal_points(tasks: Tasks, points: Floats) -> Floats:
         stuck = free & _at_their_end(tasks, points, free)
         # where each could give up a little but all together cannot, the order decides
         free &= ~stuck & stuck.any(axis=1, keepdims=True)
-    for number in range(len(RESOURCES)):
-        rows = np.flatnonzero(used[:, number])
-        alone = np.zeros((len(rows), len(RESOURCES)), dtype=bool)
-        alone[:, number] = True
-        if len(rows):
-            points[rows, number] *= least_multiples(tasks.take(rows), points[rows], alone)
+    left = used
+    while left.any():
+        for number in range(len(RESOURCES)):
+            rows = np.flatnonzero(left[:, number])
+            alone = np.zeros((len(rows), len(RESOURCES)), dtype=bool)
+            alone[:, number] = True
+            if len(rows):
+                points[rows, number] *= least_multiples(tasks.take(rows), points[rows], alone)
+        asked = used & (points > LEAST_SHARE)
+        left = asked & ~_at_their_end(tasks, points, asked)
     return points
 
 
