@@ -16,7 +16,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import version
 from math import ceil
 from typing import Any, Protocol
 
@@ -123,6 +122,8 @@ def load_tables() -> SiliconTables:
         QuestionError: it is not installed, with the command that installs it.
 
     """
+    from importlib.metadata import version  # loads the parser of e-mails
+
     try:
         engine = import_module("aiconfigurator_core.sdk.engine").EngineHandle
         known_models = frozenset(import_module("aiconfigurator_core.sdk.common").DefaultHFModels)

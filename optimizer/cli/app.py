@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ import typer
 from optimizer.cli import calibrate, catalog, inverse, mechanisms, simulate
 from optimizer.cli.answering import Wanted, print_answer
 from optimizer.cli.ask import ask
+from optimizer.cli.cases import StepTimesSource, predict_cases
 from optimizer.cli.diagnose import NOTHING_ASKED, Answers, FormatScope, given, print_diagnosis
 from optimizer.cli.exits import ExitCode, exit_codes, report_bug
 from optimizer.cli.init import init
@@ -149,6 +149,9 @@ def predict(
         float | None, typer.Option(min=1e-6, help="Measured output tokens/s of the whole deployment.")
     ] = None,
     calibration: CalibrationFile = None,
+    step_times: Annotated[
+        StepTimesSource, typer.Option(help="Of a case file: our laws, or measured kernels of the extra `silicon`.")
+    ] = StepTimesSource.ROOFLINE,
     as_json: AsJson = False,
 ) -> None:
     """Predict designs that exist, or say why the server that a command starts is as slow as it is."""
@@ -171,35 +174,17 @@ def predict(
         if answers.commands:
             if cases is not None or out is not None:
                 raise typer.BadParameter("a case file and a launch command exclude each other", param_hint="--command")
+            if step_times is not StepTimesSource.ROOFLINE:
+                raise typer.BadParameter(
+                    "this goes with a case file: a gap is taken apart by the laws", param_hint="--step-times"
+                )
             print_diagnosis(answers, calibration, as_json=as_json)
         elif answers != NOTHING_ASKED:
             raise typer.BadParameter("this goes with --command, not with a case file", param_hint=given(answers))
         elif cases is None or out is None:
             raise typer.BadParameter("CASES.csv -o OUT.csv, or --command COMMAND --on MACHINE", param_hint="predict")
         else:
-            _predict_cases(cases, out, calibration, as_json=as_json)
-
-
-def _predict_cases(cases: Path, out: Path, calibration: Path | None, *, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from catalog.corrections import with_layer
-    from catalog.read import load
-    from optimizer.predict import predict_file
-
-    snapshot = load()
-    if calibration is not None:
-        snapshot = with_layer(snapshot, calibration)
-    summary = predict_file(cases, out, snapshot)
-    if as_json:
-        counts = asdict(summary)
-        typer.echo(json.dumps({"schema_version": 1, **counts, "out": str(out), "catalog_hash": snapshot.hash}))
-    else:
-        typer.echo(
-            f"{summary.rows:,} rows: {summary.ok:,} predicted, {summary.does_not_fit:,} do not fit, "
-            f"{summary.unsupported:,} unsupported; written to {out}"
-            + (f"; {summary.calibrated:,} calibrated by {calibration}" if calibration is not None else "")
-        )
+            predict_cases(cases, out, calibration, step_times, as_json=as_json)
 
 
 def _with_one_command(asked_for: list[str]) -> typer.Typer:

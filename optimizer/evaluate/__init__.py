@@ -9,7 +9,7 @@ from optimizer.evaluate.arrivals import POISSON, FleetArrivals, ReplicaArrivals
 from optimizer.evaluate.bound import key_rate_bound, keys_that_may_answer, least_e2e_mean_s, rate_bound
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, Candidates, Physics, prepare, tabulate
 from optimizer.evaluate.full_batch import FullBatch, full_batch
-from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate
+from optimizer.evaluate.loads import Closed, Evaluation, Load, Offline, Open, Static, evaluate, evaluate_means
 from optimizer.evaluate.requirements import (
     e2e_mean_s,
     highest_rate,
@@ -52,6 +52,7 @@ __all__ = [
     "StepSpread",
     "e2e_mean_s",
     "evaluate",
+    "evaluate_means",
     "full_batch",
     "highest_rate",
     "key_rate_bound",

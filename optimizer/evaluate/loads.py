@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.arithmetic.loads import LoadShape, LoadTimes, Scenario, closed_loop, offline, static
-from optimizer.arithmetic.step_times import StepTimes
+from optimizer.arithmetic.step_times import LoadStepTimes, StepTimes
 from optimizer.evaluate.arrivals import ReplicaArrivals
 from optimizer.evaluate.candidates import KV_SHARE_PER_DEVIATION, prepare, tabulate
 from optimizer.evaluate.spread import StepSpread
@@ -55,7 +55,8 @@ class Static:
     batch: Floats
 
 
-Load = Open | Closed | Offline | Static
+MeanLoad = Closed | Offline | Static
+Load = Open | MeanLoad
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,19 @@ def evaluate(step_times: StepTimes, shape: LoadShape, load: Load, spread: StepSp
         deviations: the scenario; 0 is the point prediction.
 
     """
-    capacity = step_times.kv_capacity_tokens * (1.0 - KV_SHARE_PER_DEVIATION * deviations)
+    if isinstance(load, Open):
+        return _open(step_times, shape, load, spread, deviations)
+    return evaluate_means(step_times, shape, load, spread, deviations)
+
+
+def evaluate_means(
+    step_times: LoadStepTimes, shape: LoadShape, load: MeanLoad, spread: StepSpread, deviations: float
+) -> Evaluation:
+    """`evaluate` where nothing arrives by itself, so that steps of any source will do."""
     request = shape.prompt_tokens + shape.output_tokens
     needed = load.batch * request if isinstance(load, Static) else request
+    capacity = _capacity(step_times, deviations)
     fits = capacity >= needed
-    if isinstance(load, Open):
-        return _open(step_times, shape, load, spread, deviations, fits)
     scenario = Scenario(spread.factor(deviations), np.where(fits, capacity, needed))
     match load:
         case Closed():
@@ -106,10 +114,14 @@ def evaluate(step_times: StepTimes, shape: LoadShape, load: Load, spread: StepSp
     return _evaluation(times, None, None, REGULAR_TPOT_P99 * times.tpot_mean_s, fits, np.ones_like(fits))
 
 
-def _open(
-    step_times: StepTimes, shape: LoadShape, load: Open, spread: StepSpread, deviations: float, fits: Bools
-) -> Evaluation:
+def _capacity(step_times: LoadStepTimes, deviations: float) -> Floats:
+    """Tokens that the KV cache holds in a scenario, (R,)."""
+    return step_times.kv_capacity_tokens * (1.0 - KV_SHARE_PER_DEVIATION * deviations)
+
+
+def _open(step_times: StepTimes, shape: LoadShape, load: Open, spread: StepSpread, deviations: float) -> Evaluation:
     """Open arrivals, with the engine's own token budget and as many slots as the tables reach."""
+    fits = _capacity(step_times, deviations) >= shape.prompt_tokens + shape.output_tokens
     bins = constant_lengths(shape.prompt_tokens, shape.output_tokens, shape.prefix_hit)
     physics = prepare(step_times, bins, spread)
     rows = np.arange(step_times.count)

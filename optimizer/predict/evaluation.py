@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from catalog.read import Snapshot
 from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.serving import Replicas, build_replicas
-from optimizer.evaluate import Closed, Load, Offline, Open, evaluate
+from optimizer.arithmetic.silicon import NotTabulatedError, SiliconTables, silicon_times
+from optimizer.evaluate import Closed, Load, Offline, Open, evaluate, evaluate_means
 from optimizer.predict.cases import Case, Clients, Rate
 from optimizer.question import corrected_rows, step_spread
 
@@ -42,12 +43,30 @@ class Prediction:
     steady: NDArray[np.bool_]
 
 
-def evaluate_cases(cases: Sequence[Case], snapshot: Snapshot, deviations: float) -> Prediction:
-    """Predict cases of one model and one kind of load in a scenario of the step time's error."""
+def evaluate_cases(
+    cases: Sequence[Case], snapshot: Snapshot, deviations: float, tables: SiliconTables | None = None
+) -> Prediction:
+    """Predict cases of one model and one kind of load in a scenario of the step time's error.
+
+    With `tables`, steps are those of their measured kernels; memory and all else stay as they are.
+
+    Raises:
+        NotTabulatedError: the tables do not tell a case.
+
+    """
     replicas = replicas_of(cases, snapshot)
     spread = step_spread(cases[0].model, [case.row for case in cases], replicas.estimates, snapshot)
-    shape = shape_of(cases)
-    found = evaluate(replicas, shape, load_of_one_replica(cases), spread, deviations)
+    shape, load = shape_of(cases), load_of_one_replica(cases)
+    if tables is None:
+        found = evaluate(replicas, shape, load, spread, deviations)
+    elif isinstance(load, Open):
+        raise NotTabulatedError(
+            "arrivals at a rate ask for steps of every size, which tables of measured kernels do not tell; state "
+            "concurrency, or neither for the largest throughput"
+        )
+    else:
+        steps = silicon_times(cases[0].model, [case.row for case in cases], replicas, tables)
+        found = evaluate_means(steps, shape, load, spread, deviations)
     output = found.output_tokens_per_s * _column(cases, lambda case: case.replicas)
     cached = (
         found.resident

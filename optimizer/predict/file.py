@@ -13,6 +13,7 @@ import numpy as np
 
 from catalog.read import Snapshot
 from optimizer.additions import Additions
+from optimizer.arithmetic.silicon import NotTabulatedError, SiliconTables
 from optimizer.errors import QuestionError
 from optimizer.predict.cases import REQUIRED, Case, Unsupported, read_case
 from optimizer.predict.evaluation import Figures, Prediction, evaluate_cases
@@ -52,15 +53,17 @@ class PredictedRow:
     calibrated: bool = False
 
 
-def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
+def predict_file(cases: Path, out: Path, snapshot: Snapshot, tables: SiliconTables | None = None) -> PredictSummary:
     """Predict every row of `cases` and write all its columns, with the predicted ones added, to `out`.
+
+    With `tables`, by steps of their measured kernels.
 
     Raises:
         QuestionError: the file cannot be read, is no CSV with the required columns, or cannot be written.
 
     """
     header, rows = _read(cases)
-    predictions = predict_rows(rows, snapshot, cases.parent)
+    predictions = predict_rows(rows, snapshot, cases.parent, tables)
     kept = [name for name in header if name not in PREDICTED_COLUMNS]
     try:
         with out.open("w", encoding="utf-8", newline="") as file:
@@ -81,32 +84,42 @@ def predict_file(cases: Path, out: Path, snapshot: Snapshot) -> PredictSummary:
     )
 
 
-def predict_rows(rows: Sequence[Mapping[str, str]], snapshot: Snapshot, beside: Path = Path()) -> list[PredictedRow]:
+def predict_rows(
+    rows: Sequence[Mapping[str, str]],
+    snapshot: Snapshot,
+    beside: Path = Path(),
+    tables: SiliconTables | None = None,
+) -> list[PredictedRow]:
     """One prediction per row, in order; rows of one model and one kind of load are evaluated together.
 
-    Paths of models are relative to the folder `beside`.
+    Paths of models are relative to the folder `beside`. With `tables`, steps are those of their measured kernels; a row
+    that they do not tell is unsupported.
     """
     additions = Additions(snapshot, beside)
     predictions: dict[int, PredictedRow] = {}
-    groups: dict[tuple[str, type], list[tuple[int, Case]]] = {}
+    groups: dict[tuple[str, type, int], list[tuple[int, Case]]] = {}
     for index, row in enumerate(rows):
         try:
             case = read_case(row, additions)
         except Unsupported as reason:
             predictions[index] = PredictedRow(PredictStatus.UNSUPPORTED, str(reason), {})
         else:
-            groups.setdefault((case.model.id, type(case.load)), []).append((index, case))
+            # what tables do not tell must not take other rows with it
+            alone = 0 if tables is None else index
+            groups.setdefault((case.model.id, type(case.load), alone), []).append((index, case))
     for group in groups.values():
-        for index, prediction in zip(
-            (index for index, _ in group), _predict_group([case for _, case in group], snapshot), strict=True
-        ):
-            predictions[index] = prediction
+        try:
+            found = _predict_group([case for _, case in group], snapshot, tables)
+        except NotTabulatedError as reason:
+            found = [PredictedRow(PredictStatus.UNSUPPORTED, str(reason), {})] * len(group)
+        predictions |= zip((index for index, _ in group), found, strict=True)
     return [predictions[index] for index in range(len(rows))]
 
 
-def _predict_group(cases: Sequence[Case], snapshot: Snapshot) -> list[PredictedRow]:
+def _predict_group(cases: Sequence[Case], snapshot: Snapshot, tables: SiliconTables | None) -> list[PredictedRow]:
     point, fast, slow = (
-        evaluate_cases(cases, snapshot, deviations) for deviations in (0.0, -INTERVAL_DEVIATIONS, INTERVAL_DEVIATIONS)
+        evaluate_cases(cases, snapshot, deviations, tables)
+        for deviations in (0.0, -INTERVAL_DEVIATIONS, INTERVAL_DEVIATIONS)
     )
     predictions = []
     for row, case in enumerate(cases):

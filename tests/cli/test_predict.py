@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,8 +50,10 @@ def test_json_has_the_counts(run: Run, cases: Path, tmp_path: Path) -> None:
         "unsupported",
         "calibrated",
         "out",
+        "step_times",
         "catalog_hash",
     ]
+    assert answer["step_times"] == "roofline"
     assert (answer["rows"], answer["ok"], answer["does_not_fit"], answer["unsupported"]) == (3, 1, 1, 1)
 
 
@@ -68,3 +71,24 @@ def test_an_output_that_cannot_be_written_is_bad_input(run: Run, cases: Path, tm
     ran = run("predict", str(cases), "-o", str(tmp_path / "nowhere" / "out.csv"))
     assert (ran.code, ran.out) == (2, "")
     assert "cannot be written" in ran.err
+
+
+def test_steps_of_measured_kernels_need_their_package(
+    run: Run, cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiconfigurator_core.sdk.engine", None)
+    out = tmp_path / "out.csv"
+    ran = run("predict", str(cases), "-o", str(out), "--step-times", "silicon")
+    assert ran.code == 2
+    assert "pip install 'roofplan[silicon]'" in ran.err
+    assert not out.exists()
+
+
+def test_steps_of_measured_kernels_take_no_corrections_and_no_command(run: Run, cases: Path, tmp_path: Path) -> None:
+    out, silicon = tmp_path / "out.csv", ("--step-times", "silicon")
+    corrected = run("predict", str(cases), "-o", str(out), *silicon, "--calibration", "any.json")
+    asked = run("predict", "--command", "vllm serve llama-3.1-8b", "--on", "1xH100", *silicon)
+    assert (corrected.code, asked.code) == (2, 2)
+    assert "corrections are of our own step times" in corrected.err
+    assert "this goes with a case file" in asked.err
+    assert not out.exists()
