@@ -148,6 +148,16 @@ def test_a_cap_below_what_a_job_needs_names_the_least(run: Run, tmp_path: Path, 
     assert least in ran.out
 
 
+def test_steps_of_which_no_run_tells_are_said_to_have_an_assumed_interval(run: Run, spec_file: SpecFile) -> None:
+    formats = "  accelerators: [b200-sxm-180gb]\nformats: {weights: [nvfp4]}\n"
+    unknown = spec_file("  providers: [lambda, runpod]\n", formats)
+    warnings = json.loads(run("solve", str(unknown), "--no-simulate", "--json").out)["warnings"]
+    assert any(each.startswith("no run of vllm with nvfp4 weights was measured") for each in warnings), warnings
+    known = spec_file("  providers: [lambda, runpod]\n", f"{formats}engines: [trtllm]\n")
+    warnings = json.loads(run("solve", str(known), "--no-simulate", "--json").out)["warnings"]
+    assert not any("no run of" in each for each in warnings), warnings
+
+
 def test_spot_for_traffic_warns_that_interruptions_are_not_counted(run: Run, spec_file: SpecFile) -> None:
     spec = str(spec_file("  providers: [lambda, runpod]\n", "  providers: [gcp]\n  tiers: [spot]\n"))
     ran = run("solve", spec, "--json")
