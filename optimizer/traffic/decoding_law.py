@@ -11,8 +11,9 @@ before the window add likewise, and so does a chunked prompt in progress. S foll
 three cumulants, per output and prompt bin, and never exceeds j steps that are full of prompt tokens.
 
 Campbell's theorem gives the cumulants; with batches they are those of batches, and whoever comes in one has joined
-with its mates. Where a router keeps arrivals apart, D < 1, λE X² becomes λ(E X² − (1 − D)(E X)²). How far the law is
-from event simulation is tested in `tests/bench/test_percentiles.py`.
+with its mates. Where a router keeps arrivals apart, D < 1, λE X² becomes λ(E X² − (1 − D)(E X)²), and few come soon
+after another: in the window, which opens when the own prompt is done, λ is times the `hazard` of `kept_apart.py`. How
+far the law is from event simulation is tested in `tests/bench/test_percentiles.py`.
 
 Rates are per pipeline, times seconds; R candidates, O output bins, J prompt bins.
 """
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint, TrafficTables
 from optimizer.traffic.gamma_tail import ShiftedGamma, shifted_gamma
+from optimizer.traffic.kept_apart import GAUSS_NODES, GAUSS_WEIGHTS, followers, hazard
 from optimizer.traffic.percentile import percentile
 from optimizer.traffic.step_tables import prefill_chunks
 from optimizer.traffic.workload_bins import WorkloadBins
@@ -36,10 +38,6 @@ Bools = NDArray[np.bool_]
 
 # Nearer to the highest rate the stay of a sequence, ∝ 1/(1 − pull), would be without end.
 _LARGEST_PULL = 0.97
-# Gauss and Legendre's four points of [−1, 1], in closed form.
-_INNER, _OUTER = (np.sqrt(3.0 / 7.0 + sign * 2.0 / 7.0 * np.sqrt(6.0 / 5.0)) for sign in (-1.0, 1.0))
-_NODES = np.array([-_OUTER, -_INNER, _INNER, _OUTER])
-_WEIGHTS = (18.0 + np.sqrt(30.0) * np.array([-1.0, 1.0, 1.0, -1.0])) / 36.0
 _TINY = 1e-30
 # Of sums of shares.
 _ROUNDING = 1e-9
@@ -175,7 +173,8 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
     added_s, rho = _added(point, chunks, share)
     moments = tuple((added_s**power * share).sum(axis=1)[:, None] for power in (1, 2, 3))
     steps = np.maximum(bins.output_tokens - 1.0, 0.0)
-    variance, third, joined_s = _window_cumulants(point, bins, steps, moments, rho)
+    prefilled_s = (point.hold_s * share).sum(axis=1)
+    window = _window(point, bins, steps, moments, rho, prefilled_s)
     # Who comes in a batch joins with it; where arrivals keep apart, fewer of those there are run beside a request.
     there = np.where(point.dispersion < 1.0, np.minimum(point.sequences, 1.0), 1.0)
     mates = ((point.dispersion - 1.0) * there)[:, None]
@@ -186,12 +185,13 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
     met_s = rho * met_step_s
     excess_s = np.maximum((decode_s + met_s - step_s)[:, None] + added_s + mates_s, 0.0)[:, None, :]
     follow = _geometric(rho[:, None], steps)[:, :, None]
-    piled = rate[:, None, None] * excess_s + (rate * met_step_s * rho**2)[:, None, None]
-    usual_s = steps * step_s[:, None] + mates * joined_s / (1.0 - rho)[:, None]
+    behind = followers(rate, point.dispersion, excess_s[:, 0, :])[:, None, :]
+    piled = behind + (rate * met_step_s * rho**2)[:, None, None]
+    usual_s = steps * step_s[:, None] - window.kept_apart_s + mates * window.joined_s / (1.0 - rho)[:, None]
     mean_s = np.maximum(usual_s, steps * decode_s[:, None])[:, :, None] + rho[:, None, None] * excess_s * follow
-    variance = variance[:, :, None] + piled * moments[1][:, :, None] * follow**2
+    variance = window.variance[:, :, None] + piled * moments[1][:, :, None] * follow**2
     variance = variance + (rho**4 * met_variance)[:, None, None] * follow**2
-    third = third[:, :, None] + piled * moments[2][:, :, None] * follow**3
+    third = window.third[:, :, None] + piled * moments[2][:, :, None] * follow**3
     return DecodingLaw(
         steps=steps,
         output_share=bins.output_share,
@@ -200,11 +200,19 @@ def decoding_law(point: OperatingPoint, tables: TrafficTables, bins: WorkloadBin
         felt=_felt(point, steps * step_s[:, None], share),
         chunks=chunks,
         chunked_step_s=point.hold_s / chunks,
-        in_progress=np.where(chunks > 1.0, rate[:, None] * share * point.hold_s, 0.0),
+        in_progress=_in_progress(point, chunks, share),
         decode_s=decode_s,
         step_s=step_s,
         full_step_s=np.maximum(decode_s + _full_of_prompts(tables, bins, token_budget), step_s),
     )
+
+
+def _in_progress(point: OperatingPoint, chunks: Floats, share: Floats) -> Floats:
+    """Probability that a window opens while a prompt of several chunks is being computed, (R, J), that came behind."""
+    chunked = chunks > 1.0
+    if not chunked.any():
+        return np.zeros_like(chunks)
+    return np.where(chunked, share * followers(point.rate_per_s, point.dispersion, point.hold_s), 0.0)
 
 
 def _felt(point: OperatingPoint, window_s: Floats, share: Floats) -> Floats:
@@ -234,13 +242,29 @@ def _met_step(step_s: Floats, rho: Floats, second: Floats, third: Floats) -> tup
     return step_s + k2 / step_s, np.maximum(k2 + k3 / step_s - (k2 / step_s) ** 2, 0.0)
 
 
-def _window_cumulants(
-    point: OperatingPoint, bins: WorkloadBins, steps: Floats, moments: tuple[Floats, ...], rho: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Second and third cumulant of the time of `steps`, and what one more sequence adds to it, (R, O) each.
+@dataclass(frozen=True)
+class _Window:
+    """Steps while others arrive, (R, O) each.
 
-    By four Gauss points over the window.
+    variance, third: cumulants of their time. joined_s: what one more sequence adds to it. kept_apart_s: what prompts
+    would add on the average that a router keeps from coming so soon.
     """
+
+    variance: Floats
+    third: Floats
+    joined_s: Floats
+    kept_apart_s: Floats
+
+
+def _window(
+    point: OperatingPoint,
+    bins: WorkloadBins,
+    steps: Floats,
+    moments: tuple[Floats, ...],
+    rho: Floats,
+    prefilled_s: Floats,
+) -> _Window:
+    """The window of `steps` (R, O) that opens when the own prompt is done, by four Gauss points."""
     first, second, third = moments
     rate, step_s, window_s = point.rate_per_s[:, None], point.step_s[:, None], steps * point.step_s[:, None]
     more, fewer = (np.maximum(sign * (point.dispersion - 1.0), 0.0)[:, None] for sign in (1.0, -1.0))
@@ -264,12 +288,16 @@ def _window_cumulants(
             cube * left**2 + 3.0 * more * mean * square + 1.5 * more**2 * mean**3,
         )
 
-    variance, skew = np.zeros_like(window_s), np.zeros_like(window_s)
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+    variance, skew, kept = np.zeros_like(window_s), np.zeros_like(window_s), np.zeros_like(window_s)
+    for node, weight in zip(GAUSS_NODES, GAUSS_WEIGHTS, strict=True):
         rest_s = window_s * (node + 1.0) / 2.0
         b = joined(rest_s)
-        a = _geometric(rho[:, None], rest_s / step_s) + rate * b / (1.0 - rho)[:, None]
+        alone = _geometric(rho[:, None], rest_s / step_s)
+        a = alone + rate * b / (1.0 - rho)[:, None]
+        soon = hazard(point.rate_per_s, point.dispersion, window_s - rest_s + prefilled_s[:, None])
         part = rate * weight * window_s / 2.0
+        kept += part * (1.0 - soon) * alone * first
+        part = part * soon
         square, cube = moved(a, b)
         variance += part * square
         skew += part * cube
@@ -277,7 +305,7 @@ def _window_cumulants(
     square, cube = moved(rate * b / (1.0 - rho)[:, None], b)
     variance += rate * stay_s / 2.0 * square
     skew += rate * stay_s / 3.0 * cube
-    return variance, skew, b
+    return _Window(variance, skew, b, kept)
 
 
 def _geometric(rho: Floats, terms: Floats) -> Floats:
