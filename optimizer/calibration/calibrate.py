@@ -16,6 +16,7 @@ from optimizer.calibration.consistency import checked
 from optimizer.calibration.factors import NO_FACTORS, Factors, Fitted, Observation, fit, predicted_logs
 from optimizer.calibration.importers import BenchmarkResult, ResultError, read_results
 from optimizer.calibration.observe import Stated, observe
+from optimizer.evaluate import StepSpread
 from optimizer.predict.cases import Clients
 from optimizer.predict.evaluation import evaluate_cases
 from optimizer.question import step_spread
@@ -43,13 +44,13 @@ class OtherLoad:
 class Calibration:
     """A correction and what stands beside it.
 
-    deviation_before: standard deviation of the logarithm of a step time without it. other: results of the other kind
+    spread_before: how far step times may lie without it, the widest of the runs'. other: results of the other kind
     of load, None if there are none. left_out: results that the model does not predict, with the reason. versions:
     of the engine, as the fitted results state them, "" where one does not.
     """
 
     correction: Correction
-    deviation_before: float
+    spread_before: StepSpread
     other: OtherLoad | None
     left_out: tuple[str, ...]
     versions: tuple[str, ...]
@@ -108,8 +109,8 @@ def _calibrate_group(runs: Sequence[_Run], snapshot: Snapshot, today: date) -> C
     fitted = closed or kept
     rest = [run for run in kept if run not in fitted]
     observations = [run.observation for run in fitted]
-    before = deviation_before(observations, snapshot)
-    found = fit(observations, snapshot, before)
+    before = spread_before(observations, snapshot)
+    found = fit(observations, snapshot, widest(before))
     case = observations[0].case
     tpot, ttft = errors(observations, found.factors, snapshot)
     correction = Correction(
@@ -152,12 +153,17 @@ def _predicted(runs: Sequence[_Run], snapshot: Snapshot) -> tuple[list[_Run], tu
     return kept, tuple(left_out)
 
 
-def deviation_before(observations: Sequence[Observation], snapshot: Snapshot) -> float:
-    """The largest standard deviation that the uncorrected step times of the runs have, to either side."""
+def spread_before(observations: Sequence[Observation], snapshot: Snapshot) -> StepSpread:
+    """How far the uncorrected step times of the runs may lie, the widest of either side, of one key."""
     model, rows = observations[0].case.model, [each.case.row for each in observations]
     estimates = build_replicas(model, rows, snapshot).estimates
     spread = step_spread(model, rows, estimates, snapshot)
-    return float(max(spread.slower.max(), spread.faster.max()))
+    return StepSpread(spread.slower.max(keepdims=True), spread.faster.max(keepdims=True))
+
+
+def widest(spread: StepSpread) -> float:
+    """The larger standard deviation of the two sides of one key."""
+    return float(max(spread.slower[0], spread.faster[0]))
 
 
 def errors(observations: Sequence[Observation], factors: Factors, snapshot: Snapshot) -> tuple[Change, Change]:

@@ -108,7 +108,7 @@ def _as_predicted(formats: Sequence[str]) -> Factors:
 def _steps_hold(
     observations: Sequence[Observation], formats: Sequence[str], snapshot: Snapshot, prior_deviation: float
 ) -> bool:
-    """Whether factors of steps hold for runs that they were not fitted to, a part of them at a time; one run decides.
+    """Whether factors of steps hold for runs that they were not fitted to, a part at a time; one run is believed.
 
     Parts take turns along the predicted TPOT, so that each has runs of every load.
     """

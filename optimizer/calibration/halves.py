@@ -15,7 +15,7 @@ import numpy as np
 from catalog.corrections import Change
 from catalog.read import Snapshot
 from optimizer.additions import Additions
-from optimizer.calibration.calibrate import deviation_before, errors
+from optimizer.calibration.calibrate import errors, spread_before, widest
 from optimizer.calibration.consistency import checked
 from optimizer.calibration.factors import Observation, fit, predicted_logs
 from optimizer.calibration.importers import BenchmarkResult, Deployment, Latency, Tool, read_results
@@ -126,7 +126,7 @@ def held_out(group: Group, runs: Sequence[Observation], snapshot: Snapshot) -> H
         order = np.random.default_rng(seed).permutation(len(runs))
         half = len(runs) // 2
         calibrating, others = [runs[index] for index in order[:half]], [runs[index] for index in order[half:]]
-        fitted = fit(calibrating, snapshot, deviation_before(calibrating, snapshot))
+        fitted = fit(calibrating, snapshot, widest(spread_before(calibrating, snapshot)))
         change_of_tpot, change_of_ttft = errors(others, fitted.factors, snapshot)
         tpot.append(change_of_tpot)
         ttft.append(change_of_ttft)

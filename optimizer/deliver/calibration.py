@@ -41,7 +41,8 @@ def _group(each: Calibration) -> list[str]:
         f"  TTFT   {_change(correction.ttft_error)}",
         f"  step {_steps(correction)}",
         f"  first token: {_first_token(correction.first_token)}",
-        f"  90 % interval of a step: from ×/÷ {_interval(each.deviation_before)} "
+        f"  90 % interval of a step: from × {_interval(each.spread_before.slower[0])} "
+        f"and ÷ {_interval(each.spread_before.faster[0])} "
         f"to ×/÷ {_interval(correction.step_deviation)} at TP{', TP'.join(map(str, correction.tp))}",
     ]
     for metric, change in (("TPOT", correction.tpot_error), ("TTFT", correction.ttft_error)):

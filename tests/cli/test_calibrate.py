@@ -119,6 +119,7 @@ def test_the_report_says_what_a_first_token_is_corrected_by(run: Run, tmp_path: 
 
     slow = reported(0.4, 0.4, 0.4, 0.4, 0.5, 0.6)
     assert re.search(r"first token: host time and steps × \d\.\d\d, own prefill × .*, burst of the start × ", slow)
+    assert re.search(r"90 % interval of a step: from × 1\.\d\d and ÷ 1\.\d\d to ×/÷ \d\.\d\d at TP1", slow)
     torn = reported(0.01, 0.5, 0.01, 0.5, 0.01, 0.5)
     assert "first token: as predicted, for factors fitted to some of these results did not hold for the others" in torn
 
