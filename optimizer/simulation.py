@@ -12,8 +12,9 @@ import numpy as np
 from catalog.read import Snapshot
 from optimizer.answers import Answer
 from optimizer.arithmetic.speculative import Speculation, speculating
+from optimizer.confidence import replicas_of
 from optimizer.evaluate import FleetArrivals, Laws, mean_state, prepare
-from optimizer.question import POINT_PREDICTION, replicas_of
+from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import candidates_of, rate_of
 from optimizer.topology.layouts import MAX_NUM_SEQS
 from optimizer.traffic.simulate import Estimate, Fleet, Plan, Router, Sample, estimate, run

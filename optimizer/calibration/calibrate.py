@@ -16,10 +16,10 @@ from optimizer.calibration.consistency import checked
 from optimizer.calibration.factors import NO_FACTORS, Factors, Fitted, Observation, fit, predicted_logs
 from optimizer.calibration.importers import BenchmarkResult, ResultError, read_results
 from optimizer.calibration.observe import Stated, observe
+from optimizer.confidence import step_spread
 from optimizer.evaluate import StepSpread
 from optimizer.predict.cases import Clients
 from optimizer.predict.evaluation import evaluate_cases
-from optimizer.question import step_spread
 
 
 @dataclass(frozen=True)

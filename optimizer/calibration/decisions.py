@@ -19,8 +19,8 @@ from catalog.offers import Tier
 from catalog.read import Snapshot
 from optimizer.arithmetic.money import SECONDS_PER_HOUR
 from optimizer.calibration.silicon import PredictionCase
+from optimizer.confidence import INTERVAL_DEVIATIONS
 from optimizer.predict.file import PredictedRow, PredictStatus
-from optimizer.question import INTERVAL_DEVIATIONS
 
 LIMITS_S = (0.010, 0.020, 0.050)
 LEAST_CONFIGURATIONS = 8

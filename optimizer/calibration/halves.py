@@ -22,9 +22,9 @@ from optimizer.calibration.importers import BenchmarkResult, Deployment, Latency
 from optimizer.calibration.importers.llmd_report import report_of
 from optimizer.calibration.observe import Stated, observe
 from optimizer.calibration.silicon import PredictionCase
+from optimizer.confidence import INTERVAL_DEVIATIONS
 from optimizer.predict.cases import Unsupported, read_case
 from optimizer.predict.evaluation import evaluate_cases
-from optimizer.question import INTERVAL_DEVIATIONS
 
 FEWEST_RUNS = 12
 # Groups that are off by more must come down to this share of it; no other may get worse by more than the allowance.

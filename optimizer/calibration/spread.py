@@ -41,8 +41,8 @@ from optimizer.arithmetic.serving import build_replicas
 from optimizer.calibration.fit import Run, Runs, era_of, fit_engine, published_runs, run_errors, runs_of
 from optimizer.calibration.silicon import PredictionCase
 from optimizer.calibration.splitwise import StepCase
+from optimizer.confidence import INTERVAL_DEVIATIONS, STEP_FACTOR, evidence_of
 from optimizer.predict.cases import read_case
-from optimizer.question import INTERVAL_DEVIATIONS, STEP_FACTOR, evidence_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -7,7 +7,7 @@ import math
 from catalog.corrections import Change, Correction, FirstTokenFactors, MeasuredLoad
 from optimizer.calibration.calibrate import Calibrated, Calibration
 from optimizer.calibration.layer import Stored
-from optimizer.question import INTERVAL_DEVIATIONS
+from optimizer.confidence import INTERVAL_DEVIATIONS
 
 _LOADS = {MeasuredLoad.CLOSED_LOOP: "clients that wait for their answers", MeasuredLoad.OPEN: "arrivals at a rate"}
 _AS_PREDICTED = "as predicted, for factors fitted to some of these results did not hold for the others"

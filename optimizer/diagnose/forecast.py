@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.confidence import INTERVAL_DEVIATIONS
 from optimizer.diagnose.deployment import Deployment
 from optimizer.diagnose.diagnosis import FiguresOut, Interval
 from optimizer.diagnose.terms import Loaded
 from optimizer.evaluate import Evaluation, Open, StepSpread, evaluate
 from optimizer.predict.cases import Case
 from optimizer.predict.evaluation import Prediction, evaluate_cases, load_of_one_replica, replicas_of, shape_of
-from optimizer.question import INTERVAL_DEVIATIONS
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from optimizer.answers import Answer
 from optimizer.arithmetic.arrays import Floats, Integers
 from optimizer.arithmetic.replica_rows import ReplicaRow
 from optimizer.arithmetic.replicas import Replicas
+from optimizer.confidence import replicas_of
 from optimizer.evaluate import Candidates, Laws, Physics, Question, State, highest_rate, mean_state, tabulate
 from optimizer.mechanisms.effect import Figures, Resolved
-from optimizer.question import Nothing, Problem, physics_of, pose, replicas_of
+from optimizer.question import Nothing, Problem, physics_of, pose
 from optimizer.search.columns import Column
 from optimizer.search.refine import refine
 from optimizer.topology.format_choices import FormatChoice

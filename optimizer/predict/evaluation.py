@@ -12,9 +12,9 @@ from catalog.read import Snapshot
 from optimizer.arithmetic.loads import LoadShape
 from optimizer.arithmetic.serving import Replicas, build_replicas
 from optimizer.arithmetic.silicon import NotTabulatedError, SiliconTables, silicon_times
+from optimizer.confidence import corrected_rows, step_spread
 from optimizer.evaluate import Closed, Load, Offline, Open, evaluate, evaluate_means
 from optimizer.predict.cases import Case, Clients, Rate
-from optimizer.question import corrected_rows, step_spread
 
 Floats = NDArray[np.float64]
 

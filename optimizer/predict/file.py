@@ -14,10 +14,10 @@ import numpy as np
 from catalog.read import Snapshot
 from optimizer.additions import Additions
 from optimizer.arithmetic.silicon import NotTabulatedError, SiliconTables
+from optimizer.confidence import INTERVAL_DEVIATIONS, correction_of
 from optimizer.errors import QuestionError
 from optimizer.predict.cases import REQUIRED, Case, Unsupported, read_case
 from optimizer.predict.evaluation import Figures, Prediction, evaluate_cases
-from optimizer.question import INTERVAL_DEVIATIONS, correction_of
 
 
 class PredictStatus(StrEnum):

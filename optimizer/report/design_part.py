@@ -9,8 +9,9 @@ from catalog.parts import Evidence
 from catalog.read import Snapshot
 from optimizer.answers import Answer
 from optimizer.arithmetic.money import usd_per_hour
+from optimizer.confidence import STEP_FACTOR, correction_of, measured_spread
 from optimizer.outcome import Allowance, EngineOut, FormatsOut, LayoutOut, Pool
-from optimizer.question import POINT_PREDICTION, STEP_FACTOR, correction_of, measured_spread
+from optimizer.question import POINT_PREDICTION
 from optimizer.search.columns import Column
 from optimizer.topology.layouts import CandidateSpace
 from requirements_specs.serving import ServingSpec

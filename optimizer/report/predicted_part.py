@@ -15,9 +15,9 @@ from optimizer.bottleneck.walls import (
     StepShares,
     memory_in_use,
 )
+from optimizer.confidence import INTERVAL_DEVIATIONS
 from optimizer.evaluate import Candidates, Laws, State, mean_state
 from optimizer.outcome import Latency, Predicted, WallOut
-from optimizer.question import INTERVAL_DEVIATIONS
 from optimizer.search.columns import candidates_of, rate_of
 from requirements_specs.requirement import Metric, Statistic
 from requirements_specs.serving import ServingSpec

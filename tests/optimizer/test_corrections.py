@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from catalog.corrections import FirstTokenFactors
 from catalog.read import Snapshot, load
 from optimizer.answers import Answer
+from optimizer.confidence import corrected_rows
 from optimizer.evaluate import highest_rate, keys_that_may_answer, meets, rate_bound, tabulate
-from optimizer.question import Problem, corrected_rows, pose, question_at
+from optimizer.question import Problem, pose, question_at
 from optimizer.solve import answer
 from requirements_specs.lengths import LengthDistribution
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic

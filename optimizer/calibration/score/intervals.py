@@ -20,7 +20,7 @@ from optimizer.calibration.spread import (
     left_out_cover,
     spreads,
 )
-from optimizer.question import step_factors
+from optimizer.confidence import step_factors
 
 COLUMNS = ("slower up to ×", "faster up to ÷", "groups", "times", "inside", "within risk 0.1")
 

@@ -18,7 +18,7 @@ from optimizer.calibration.spread import (
     left_out_cover,
     spreads,
 )
-from optimizer.question import INTERVAL_DEVIATIONS
+from optimizer.confidence import INTERVAL_DEVIATIONS
 
 CELL = Cell(Evidence.MEASURED, "vllm", "fp8")
 ASSUMED = log(1.5) / INTERVAL_DEVIATIONS

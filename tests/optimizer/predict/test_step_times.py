@@ -7,8 +7,8 @@ import pytest
 from catalog.parts import Evidence
 from catalog.read import load
 from optimizer.arithmetic.silicon import SiliconTables
+from optimizer.confidence import INTERVAL_DEVIATIONS, measured_spread
 from optimizer.predict.file import PredictStatus, predict_rows
-from optimizer.question import INTERVAL_DEVIATIONS, measured_spread
 
 STEP_S = 0.02
 ROW = {
