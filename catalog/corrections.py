@@ -1,8 +1,9 @@
 """Corrections of the step times by the user's own measurements: a layer over the catalog, one file.
 
-A correction belongs to one (model, part, engine), and to the weight formats that were measured, since other formats run
-other kernels. It turns the constants of the engine into those of the user's own system, so that whatever is computed
-from a corrected engine keeps its laws: every step, and the floor and the bound of every step, has the same factor.
+A correction belongs to one (model, part, engine), and in it to the stacks that were measured: a weight format under one
+version of the engine, since other formats run other kernels and releases change them. It turns the constants of the
+engine into those of the user's own system, so that whatever is computed from a corrected engine keeps its laws: every
+step, and the floor and the bound of every step, has the same factor.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from catalog.engines import Engine
+from catalog.engines import Engine, version_number
 from catalog.errors import CatalogError
 from catalog.parts import Frozen
 
@@ -50,12 +51,14 @@ class FirstTokenFactors(Frozen):
     """Multiples of what a first token waits for beside a queue, with the steps corrected as well.
 
     fixed: of the host's time and of the decode steps that it waits for. own_prefill: of the wait for its own prefill.
-    burst: of the wait behind the other prompts of the start.
+    burst: of the wait behind the other prompts of the start. waiting_clients: no multiple, but how many clients of a
+    closed loop wait for another's answer to end.
     """
 
     fixed: Factor
     own_prefill: Factor
     burst: Factor
+    waiting_clients: Error = 0.0
 
     @classmethod
     def alike(cls, factor: float) -> FirstTokenFactors:
@@ -63,12 +66,24 @@ class FirstTokenFactors(Frozen):
         return cls(fixed=factor, own_prefill=factor, burst=factor)
 
 
+class StackFactors(Frozen):
+    """What measurements say of one weight format under one version of the engine, "" where results state none.
+
+    step: multiple of every step. first_token: multiples of the first token of a request that finds room in the cache;
+    None leaves it as it is predicted without a correction, the steps in it too.
+    """
+
+    weights: str
+    engine_version: str
+    step: Factor
+    first_token: FirstTokenFactors | None
+
+
 class Correction(Frozen):
     """What measurements say of one (model, part, engine), all by catalog id.
 
-    step_factors: multiple of every step, by weight format. prefill_factor: further multiple of what a prompt adds to
-    the steps that carry it. first_token: multiples of the first token of a request that finds room in the cache; None
-    leaves it as it is predicted without a correction, the steps in it too. step_deviation: standard deviation of the
+    stacks: each that was measured. prefill_factor: further multiple of what a prompt adds to the steps that carry it.
+    step_deviation: standard deviation of the
     logarithm of a step time that is left; it holds for the tensor parallel sizes that were measured (`tp`), others have
     the factors but no narrower interval. results: how many were fitted.
     """
@@ -76,9 +91,8 @@ class Correction(Frozen):
     model: str
     accelerator: str
     engine: str
-    step_factors: dict[str, Factor] = Field(min_length=1)
+    stacks: tuple[StackFactors, ...] = Field(min_length=1)
     prefill_factor: Factor
-    first_token: FirstTokenFactors | None
     step_deviation: Factor
     tp: tuple[int, ...] = Field(min_length=1)
     results: int = Field(ge=1)
@@ -92,17 +106,32 @@ class Correction(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_one_factor(cls, data: Any) -> Any:
-        """A correction of schema version 1 has one factor on all of the first token."""
-        if not isinstance(data, dict) or "first_token" in data or "first_token_factor" not in data:
+    def _with_stacks(cls, data: Any) -> Any:
+        """Before schema version 3 the first token had one set of factors; in version 1, one factor."""
+        if not isinstance(data, dict) or "stacks" in data or not isinstance(data.get("step_factors"), dict):
             return data
-        factor = data["first_token_factor"]
-        others = {name: value for name, value in data.items() if name != "first_token_factor"}
-        return others | {"first_token": dict.fromkeys(FirstTokenFactors.model_fields, factor)}
+        first_token = data.get("first_token")
+        if "first_token_factor" in data:
+            first_token = dict.fromkeys(("fixed", "own_prefill", "burst"), data["first_token_factor"])
+        old = {"step_factors", "first_token", "first_token_factor"}
+        stacks = [
+            {"weights": weights, "engine_version": "", "step": step, "first_token": first_token}
+            for weights, step in data["step_factors"].items()
+        ]
+        return {name: value for name, value in data.items() if name not in old} | {"stacks": stacks}
 
-    def applied_to(self, engine: Engine, weights: str) -> Engine:
+    def stack_of(self, weights: str, engine_version: str) -> StackFactors | None:
+        """What was measured with a weight format: under the version, or else under the newest; None if nothing was."""
+        measured = [stack for stack in self.stacks if stack.weights == weights]
+        own = [stack for stack in measured if stack.engine_version == engine_version]
+        return max(own or measured, key=lambda stack: version_number(stack.engine_version), default=None)
+
+    def applied_to(self, engine: Engine, weights: str, engine_version: str) -> Engine:
         """The engine as it was measured with a weight format; KeyError for one that was not measured."""
-        return corrected_engine(engine, self.step_factors[weights], self.prefill_factor, self.first_token)
+        stack = self.stack_of(weights, engine_version)
+        if stack is None:
+            raise KeyError(weights)
+        return corrected_engine(engine, stack.step, self.prefill_factor, stack.first_token)
 
     @property
     def group(self) -> tuple[str, str, str]:
@@ -111,9 +140,9 @@ class Correction(Frozen):
 
 
 class Layer(Frozen):
-    """The content of a calibration file; one correction per group. Version 1 is read, version 2 is written."""
+    """The content of a calibration file; one correction per group. Versions 1 and 2 are read, version 3 is written."""
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     kind: Literal["roofplan-calibration"] = "roofplan-calibration"
     corrections: tuple[Correction, ...] = ()
 
@@ -139,6 +168,7 @@ def corrected_engine(engine: Engine, step: float, prefill: float, first_token: F
             "extra_steps": first.fixed / steps_in_it * engine.extra_steps,
             "own_prefill_factor": first.own_prefill / (steps_in_it * prefill) * engine.own_prefill_factor,
             "burst_share": first.burst / steps_in_it * engine.burst_share,
+            "waiting_clients": engine.waiting_clients + first.waiting_clients,
         }
     )
 
@@ -187,7 +217,10 @@ def with_layer(snapshot: Snapshot, path: Path) -> Snapshot:
         "format": snapshot.formats,
     }
     for correction in layer.corrections:
-        names = [*zip(tables, correction.group, strict=False), *(("format", name) for name in correction.step_factors)]
+        names = [
+            *zip(tables, correction.group, strict=False),
+            *(("format", stack.weights) for stack in correction.stacks),
+        ]
         for kind, name in names:
             if name not in tables[kind]:
                 raise CatalogError(f"{path}: corrections: no {kind} {name!r} in this catalog")

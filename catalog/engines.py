@@ -17,9 +17,9 @@ class Engine(Frozen):
     for each KV head, or, with `cache_read_per_query_head`, once for each query head.
     With `shared_experts_overlap` shared experts run on a stream beside the routed ones: their launches are not felt.
     A prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests'
-    prefills that a decoding request waits for. The first token of a closed loop takes host_s
-    + own_prefill_factor·(own prefill) + extra_steps·step + burst_share·(the start-up burst); with open arrivals only
-    host time and the factor apply.
+    prefills that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own
+    prefill) + extra_steps·step + burst_share·(the start-up burst) + what `waiting_clients` of its clients wait for a
+    place, 0 unless the user's own runs say so; with open arrivals only host time and the factor apply.
     `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime, and
     the KV cache takes `cache_fraction` of what they and the weights leave.
     `library` names the all-reduce rows of the efficiency tables that are this engine's own. An era begins with
@@ -46,6 +46,7 @@ class Engine(Frozen):
     own_prefill_factor: float
     extra_steps: float
     burst_share: float
+    waiting_clients: float
     memory_fraction: float
     cache_fraction: float
     overhead_bytes: float

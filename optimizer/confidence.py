@@ -38,13 +38,13 @@ def corrected_rows(model: Model, rows: Sequence[ReplicaRow], snapshot: Snapshot)
     """The rows with their engines as the user measured them, where the snapshot has a correction."""
     if not snapshot.corrections:
         return rows
-    engines: dict[tuple[str, str, str], Engine] = {}
+    engines: dict[tuple[str, str, str, str], Engine] = {}
 
     def engine_of(row: ReplicaRow) -> Engine:
-        key = (row.accelerator.id, row.engine.id, row.weights.id)
+        key = (row.accelerator.id, row.engine.id, row.weights.id, row.engine_version)
         if key not in engines:
             correction = correction_of(model, row, snapshot)
-            engines[key] = row.engine if correction is None else correction.applied_to(row.engine, row.weights.id)
+            engines[key] = row.engine if correction is None else correction.applied_to(row.engine, *key[2:])
         return engines[key]
 
     return [replace(row, engine=engine_of(row)) for row in rows]
@@ -93,7 +93,8 @@ def measured_spread(evidence: Evidence, engine: str, weights: str, snapshot: Sna
 def correction_of(model: Model, row: ReplicaRow, snapshot: Snapshot) -> Correction | None:
     """The correction that was measured with the row's own weight format, or None."""
     correction = snapshot.corrections.get((model.id, row.accelerator.id, row.engine.id))
-    return correction if correction is not None and row.weights.id in correction.step_factors else None
+    measured = correction is not None and correction.stack_of(row.weights.id, row.engine_version) is not None
+    return correction if measured else None
 
 
 def evidence_of(row: ReplicaRow, estimates: Estimate) -> Evidence:

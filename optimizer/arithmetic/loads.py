@@ -76,11 +76,12 @@ def closed_loop(
     prefill adds:
 
         TPOT = t_d + φ·(Cr − 1)·t_p/O        every other request prefills once in a request's life
-        TTFT = host + w·t_p + k·t_d + σ·Cr·t_b/2 + (C/Cr − 1)·O·TPOT
+        TTFT = host + w·t_p + k·t_d + σ·Cr·t_b/2 + (C/Cr − 1 + v/C)·O·TPOT
         throughput = C·O/(TTFT + O·TPOT)
 
     t_b is the prefill per request when the loop starts and prompts are batched; σ is the engine's burst share, fitted
-    at ten requests per client and inverse to their number. Pipeline stages are interleaved engines: a step holds
+    at ten requests per client and inverse to their number; v are the clients, of more than one, that wait though there
+    is room. Pipeline stages are interleaved engines: a step holds
     Cr/pp sequences, and a prefill stops the others for t_p/pp.
     Raises ValueError if the KV cache does not hold one request.
     """
@@ -96,12 +97,13 @@ def closed_loop(
     share = step_times.burst_share
     burst = np.minimum(share * REQUESTS_PER_CLIENT * concurrency / requests, np.maximum(share, 1.0))
     burst_s = burst * resident * _batched_prefill_s(step_times, scenario, shape, concurrency) / 2.0
+    waiting = np.clip(step_times.waiting_clients, 0.0, concurrency - 1.0)
     ttft = (
         step_times.host_s
         + step_times.own_prefill_factor * prefill_s
         + step_times.extra_steps * decode_s
         + burst_s
-        + np.maximum(concurrency / resident - 1.0, 0.0) * output * tpot
+        + (np.maximum(concurrency / resident - 1.0, 0.0) + waiting / concurrency) * output * tpot
     )
     return LoadTimes(
         ttft_mean_s=ttft,

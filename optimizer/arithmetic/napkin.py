@@ -92,6 +92,7 @@ class NapkinStepTimes:
     interference: Floats
     extra_steps: Floats
     burst_share: Floats
+    waiting_clients: Floats
     prefill_chunk_tokens: Floats
     kv_block_tokens: int = 1
 
@@ -224,5 +225,6 @@ def napkin_step_times(
         interference=each(override.interference * engine.interference),
         extra_steps=each(fixed * engine.extra_steps),
         burst_share=each(fixed * engine.burst_share),
+        waiting_clients=each(fixed * engine.waiting_clients),
         prefill_chunk_tokens=each(engine.prefill_chunk_tokens),
     )

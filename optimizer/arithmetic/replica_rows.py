@@ -39,6 +39,8 @@ class ReplicaRow:
     `link` joins a tensor-parallel group (NONE for one rank), `p2p` says whether PCIe transfers avoid host memory,
     `stage_bytes_per_s` joins consecutive pipeline stages (None with one stage). `tp` counts all ranks of a stage; its
     attention is split over tp/dp_attention of them; ep divides tp. `experts` is the format of routed experts.
+    `engine_version` is stated of deployments that run, and tells which of the user's own measurements are of the same
+    release.
     """
 
     accelerator: Accelerator
@@ -54,6 +56,7 @@ class ReplicaRow:
     kv: NumberFormat
     experts: NumberFormat
     engine: Engine
+    engine_version: str = ""
 
 
 class PhysicsTables(Protocol):

@@ -56,6 +56,7 @@ class Replicas:
     interference: Floats
     extra_steps: Floats
     burst_share: Floats
+    waiting_clients: Floats
     prefill_chunk_tokens: Floats
     estimates: Integers
 

@@ -88,6 +88,7 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         interference=engines(lambda engine: engine.interference),
         extra_steps=engines(lambda engine: engine.extra_steps),
         burst_share=engines(lambda engine: engine.burst_share),
+        waiting_clients=engines(lambda engine: engine.waiting_clients),
         prefill_chunk_tokens=engines(lambda engine: engine.prefill_chunk_tokens),
         estimates=_integers([(a | b).value for a, b in zip(estimates, wiring_estimates, strict=True)]),
     )

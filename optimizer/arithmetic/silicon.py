@@ -151,6 +151,7 @@ def silicon_times(model: Model, rows: Sequence[ReplicaRow], replicas: Replicas, 
         interference=replicas.interference,
         extra_steps=replicas.extra_steps,
         burst_share=replicas.burst_share,
+        waiting_clients=replicas.waiting_clients,
         prefill_chunk_tokens=replicas.prefill_chunk_tokens,
         kv_capacity_tokens=replicas.kv_capacity_tokens,
     )
@@ -173,6 +174,7 @@ class SiliconTimes:
     interference: Floats
     extra_steps: Floats
     burst_share: Floats
+    waiting_clients: Floats
     prefill_chunk_tokens: Floats
     kv_capacity_tokens: Floats
 

@@ -79,6 +79,10 @@ class LoadStepTimes(Protocol):
         """Share of the requests of a closed loop that see its start-up burst."""
 
     @property
+    def waiting_clients(self) -> Floats:
+        """Clients of a closed loop, on the average, that wait for another's answer to end though there is room."""
+
+    @property
     def prefill_chunk_tokens(self) -> Floats:
         """Largest prefill chunk of a step in a closed loop."""
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from catalog.corrections import Change, Correction, MeasuredLoad, ResultFile
+from catalog.corrections import Change, Correction, MeasuredLoad, ResultFile, StackFactors
 from catalog.read import Snapshot
 from optimizer.arithmetic.serving import build_replicas
 from optimizer.calibration.consistency import checked
@@ -117,9 +117,16 @@ def _calibrate_group(runs: Sequence[_Run], snapshot: Snapshot, today: date) -> C
         model=case.model.id,
         accelerator=case.row.accelerator.id,
         engine=case.row.engine.id,
-        step_factors=dict(found.factors.step),
+        stacks=tuple(
+            StackFactors(
+                weights=stack.weights,
+                engine_version=stack.engine_version,
+                step=step,
+                first_token=found.factors.first_token[stack],
+            )
+            for stack, step in found.factors.step.items()
+        ),
         prefill_factor=found.factors.prefill,
-        first_token=found.factors.first_token,
         step_deviation=found.step_deviation,
         tp=tuple(sorted({each.case.row.tp for each in observations})),
         results=len(fitted),

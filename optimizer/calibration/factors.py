@@ -2,9 +2,9 @@
 
 Three kinds of factors, all near 1 unless the runs say otherwise:
 
-- one on every step for each weight format (they share a common part), and one on what a prompt adds to the steps of
-  others: together they move TPOT, and are fitted to it (and, under arrivals at a rate, to TTFT too, for there the steps
-  make the queue);
+- one on every step for each stack, a weight format under a version of the engine (they share a common part), and one on
+  what a prompt adds to the steps of others: together they move TPOT, and are fitted to it (and, under arrivals at a
+  rate, to TTFT too, for there the steps make the queue);
 - those of the first token, which is then fitted to TTFT.
 
 Factors of steps are kept only if they hold for runs that are left out of the fit, and so are those of the first token.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from catalog.corrections import FirstTokenFactors, corrected_engine
 from catalog.engines import Engine
 from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats
-from optimizer.calibration.first_token import fit_first_token
+from optimizer.calibration.first_token import FACTORS, FirstTokens, fit_first_token
 from optimizer.calibration.least_absolute import least_absolute
 from optimizer.calibration.left_out import holds
 from optimizer.predict.cases import Case, Clients
@@ -50,16 +51,23 @@ class Observation:
     ttft_s: float
 
 
+class Stack(NamedTuple):
+    """What runs alike: a weight format under a version of the engine, "" where none is stated."""
+
+    weights: str
+    engine_version: str
+
+
 @dataclass(frozen=True)
 class Factors:
-    """Multiples of every step by weight format, of what a prompt adds, and of a first token that is not left alone."""
+    """Multiples of every step and of a first token that is not left alone, by stack, and of what a prompt adds."""
 
-    step: Mapping[str, float]
+    step: Mapping[Stack, float]
     prefill: float
-    first_token: FirstTokenFactors | None
+    first_token: Mapping[Stack, FirstTokenFactors | None]
 
 
-NO_FACTORS = Factors({}, 1.0, None)
+NO_FACTORS = Factors({}, 1.0, {})
 
 
 @dataclass(frozen=True)
@@ -79,21 +87,23 @@ def fit(observations: Sequence[Observation], snapshot: Snapshot, prior_deviation
         prior_deviation: standard deviation of the logarithm of the uncorrected step time.
 
     """
-    formats = sorted({_weights(each) for each in observations})
-    steps_hold = _steps_hold(observations, formats, snapshot, prior_deviation)
-    factors = _fit_steps(observations, formats, snapshot, prior_deviation) if steps_hold else _as_predicted(formats)
+    stacks = sorted({stack_of(each.case) for each in observations})
+    steps_hold = _steps_hold(observations, stacks, snapshot, prior_deviation)
+    factors = _fit_steps(observations, stacks, snapshot, prior_deviation) if steps_hold else _as_predicted(stacks)
     cases = [each.case for each in observations]
     measured = _measured_logs(observations)
-    tpot, alone = predicted_logs(cases, replace(factors, first_token=None), snapshot)
-    first_token = fit_first_token(measured[1], alone, _first_token_parts(cases, factors, snapshot))
-    fitted = len(formats) + 1 if steps_hold else 0
+    tpot, alone = predicted_logs(cases, replace(factors, first_token={}), snapshot)
+    first_token = fit_first_token(_first_tokens(observations, stacks, alone, factors, snapshot), len(stacks))
+    fitted = len(stacks) + 1 if steps_hold else 0
     spread = PRIOR_RUNS_OF_SPREAD * prior_deviation**2 + float(((measured[0] - tpot) ** 2).sum())
     runs = PRIOR_RUNS_OF_SPREAD + max(len(cases) - fitted, 0)
-    return Fitted(replace(factors, first_token=first_token), math.sqrt(spread / runs))
+    found = replace(factors, first_token=dict(zip(stacks, first_token, strict=True)))
+    return Fitted(found, math.sqrt(spread / runs))
 
 
-def _weights(observation: Observation) -> str:
-    return observation.case.row.weights.id
+def stack_of(case: Case) -> Stack:
+    """The stack of a case."""
+    return Stack(case.row.weights.id, case.row.engine_version)
 
 
 def _measured_logs(observations: Sequence[Observation]) -> Floats:
@@ -101,12 +111,12 @@ def _measured_logs(observations: Sequence[Observation]) -> Floats:
     return np.log([[each.tpot_s for each in observations], [each.ttft_s for each in observations]])
 
 
-def _as_predicted(formats: Sequence[str]) -> Factors:
-    return Factors(dict.fromkeys(formats, 1.0), 1.0, _WITH_THE_STEPS)
+def _as_predicted(stacks: Sequence[Stack]) -> Factors:
+    return Factors(dict.fromkeys(stacks, 1.0), 1.0, dict.fromkeys(stacks, _WITH_THE_STEPS))
 
 
 def _steps_hold(
-    observations: Sequence[Observation], formats: Sequence[str], snapshot: Snapshot, prior_deviation: float
+    observations: Sequence[Observation], stacks: Sequence[Stack], snapshot: Snapshot, prior_deviation: float
 ) -> bool:
     """Whether factors of steps hold for runs that they were not fitted to, a part at a time; one run is believed.
 
@@ -121,7 +131,7 @@ def _steps_hold(
     for part in range(parts):
         out = in_turn == part
         kept = [each for each, leave in zip(observations, out, strict=True) if not leave]
-        factors = _fit_steps(kept, formats, snapshot, prior_deviation)
+        factors = _fit_steps(kept, stacks, snapshot, prior_deviation)
         others = [each for each, leave in zip(observations, out, strict=True) if leave]
         left_out[:, out], _ = _steps_decide(others, factors, snapshot)
     return holds(measured, uncorrected, left_out)
@@ -136,47 +146,57 @@ def _steps_decide(observations: Sequence[Observation], factors: Factors, snapsho
 
 
 def _fit_steps(
-    observations: Sequence[Observation], formats: Sequence[str], snapshot: Snapshot, prior_deviation: float
+    observations: Sequence[Observation], stacks: Sequence[Stack], snapshot: Snapshot, prior_deviation: float
 ) -> Factors:
-    """Factors of the steps of every one of `formats`, and of prefill; a format without a run has the common one."""
-    member = np.array([[name == _weights(each) for name in formats] for each in observations], dtype=np.float64)
-    # the common step, the prefill, then each format's own part of the step where there are several
-    own = len(formats) if len(formats) > 1 else 0
+    """Factors of the steps of every one of `stacks`, and of prefill; a stack without a run has the common one."""
+    own_stacks = [stack_of(each.case) for each in observations]
+    member = np.array([[stack == mine for stack in stacks] for mine in own_stacks], dtype=np.float64)
+    # the common step, the prefill, then each stack's own part of the step where there are several
+    own = len(stacks) if len(stacks) > 1 else 0
     prior = np.array([prior_deviation, PREFILL_DEVIATION, *[prior_deviation] * own])
 
     def factors_at(logs: Floats) -> Factors:
-        steps = [logs[0] + (logs[2 + position] if own else 0.0) for position in range(len(formats))]
-        step = {name: math.exp(value) for name, value in zip(formats, steps, strict=True)}
-        return Factors(step, math.exp(logs[1]), _WITH_THE_STEPS)
+        steps = [logs[0] + (logs[2 + position] if own else 0.0) for position in range(len(stacks))]
+        step = {stack: math.exp(value) for stack, value in zip(stacks, steps, strict=True)}
+        return Factors(step, math.exp(logs[1]), dict.fromkeys(stacks, _WITH_THE_STEPS))
 
     def residuals(logs: Floats) -> Floats:
         predicted, measured = _steps_decide(observations, factors_at(logs), snapshot)
         return np.ravel(measured - predicted)
 
     def slopes(logs: Floats, at: Floats) -> Floats:
-        """Derivatives of the predicted logarithms, (residuals, factors); a format's own step moves only its runs."""
+        """Derivatives of the predicted logarithms, (residuals, factors); a stack's own step moves only its runs."""
         moved = [at - residuals(logs + _DIFFERENCE * np.eye(len(logs))[factor]) for factor in (0, 1)]
         step, prefill = (change / _DIFFERENCE for change in moved)
-        of_format = np.tile(member, (len(at) // len(observations), 1))
-        return np.column_stack([step, prefill, *([step[:, None] * of_format] if own else [])])
+        of_stack = np.tile(member, (len(at) // len(observations), 1))
+        return np.column_stack([step, prefill, *([step[:, None] * of_stack] if own else [])])
 
     return factors_at(least_absolute(residuals, slopes, prior))
 
 
-def _first_token_parts(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> Floats:
-    """Seconds of TTFT that each of the first token's factors multiplies, then the rest, (R, 4)."""
+def _first_tokens(
+    observations: Sequence[Observation], stacks: Sequence[Stack], alone: Floats, factors: Factors, snapshot: Snapshot
+) -> FirstTokens:
+    """First tokens of runs under factors of the steps, taken apart; `alone`: as predicted without factors of theirs."""
+    cases = [each.case for each in observations]
 
     def ttft(first_token: FirstTokenFactors) -> Floats:
-        seconds: Floats = np.exp(predicted_logs(cases, replace(factors, first_token=first_token), snapshot)[1])
+        everywhere = replace(factors, first_token=dict.fromkeys(stacks, first_token))
+        seconds: Floats = np.exp(predicted_logs(cases, everywhere, snapshot)[1])
         return seconds
 
     all_s = ttft(_WITH_THE_STEPS)
     # TTFT is linear in each of them, so that a difference is exact
     parts = [
-        (ttft(_WITH_THE_STEPS.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE
-        for name in FirstTokenFactors.model_fields
+        (ttft(_WITH_THE_STEPS.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE for name in FACTORS
     ]
-    return np.column_stack([*parts, all_s - sum(parts)])
+    return FirstTokens(
+        measured=_measured_logs(observations)[1],
+        uncorrected=alone,
+        parts=np.column_stack([*parts, all_s - sum(parts)]),
+        waiting_s=ttft(_WITH_THE_STEPS.model_copy(update={"waiting_clients": 1.0})) - all_s,
+        stack=np.array([stacks.index(stack_of(each)) for each in cases]),
+    )
 
 
 def predicted_logs(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) -> tuple[Floats, Floats]:
@@ -191,7 +211,8 @@ def predicted_logs(cases: Sequence[Case], factors: Factors, snapshot: Snapshot) 
 
 
 def _engine(case: Case, factors: Factors) -> Engine:
-    """The engine of a case under factors; as it is where the case's format has none."""
-    step = factors.step.get(case.row.weights.id)
+    """The engine of a case under factors; as it is where the case's stack has none."""
+    stack = stack_of(case)
+    step = factors.step.get(stack)
     engine = case.row.engine
-    return engine if step is None else corrected_engine(engine, step, factors.prefill, factors.first_token)
+    return engine if step is None else corrected_engine(engine, step, factors.prefill, factors.first_token.get(stack))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from catalog.corrections import Change, Correction, FirstTokenFactors, MeasuredLoad
+from catalog.corrections import Change, Correction, FirstTokenFactors, MeasuredLoad, StackFactors
 from optimizer.calibration.calibrate import Calibrated, Calibration
 from optimizer.calibration.layer import Stored
 from optimizer.confidence import INTERVAL_DEVIATIONS
@@ -39,8 +39,7 @@ def _group(each: Calibration) -> list[str]:
         f"  {ERROR_IS}",
         f"  TPOT   {_change(correction.tpot_error)}",
         f"  TTFT   {_change(correction.ttft_error)}",
-        f"  step {_steps(correction)}",
-        f"  first token: {_first_token(correction.first_token)}",
+        *(line for stack in correction.stacks for line in _stack(stack, correction)),
         f"  90 % interval of a step: from × {_interval(each.spread_before.slower[0])} "
         f"and ÷ {_interval(each.spread_before.faster[0])} "
         f"to ×/÷ {_interval(correction.step_deviation)} at TP{', TP'.join(map(str, correction.tp))}",
@@ -52,7 +51,10 @@ def _group(each: Calibration) -> list[str]:
             )
     if len(each.versions) > 1:
         versions = ", ".join(version or "none stated" for version in each.versions)
-        lines.append(f"  several versions of the engine ({versions}): one correction for all; calibrate each by itself")
+        lines.append(
+            f"  {len(each.versions)} versions of the engine ({versions}): factors of their own, near common ones; "
+            "a plan takes those of results that state none, or else of the newest"
+        )
     if each.other is not None:
         lines.append(
             f"  not fitted: {each.other.results} result{_s(each.other.results)} with {_LOADS[each.other.load]}: "
@@ -61,11 +63,21 @@ def _group(each: Calibration) -> list[str]:
     return lines
 
 
-def _steps(correction: Correction) -> str:
-    if correction.prefill_factor == 1.0 and set(correction.step_factors.values()) == {1.0}:
-        return _AS_PREDICTED
-    steps = ", ".join(f"× {factor:.2f} with {name} weights" for name, factor in correction.step_factors.items())
-    return f"{steps}; prefill × {correction.prefill_factor:.2f}"
+def _stack(stack: StackFactors, correction: Correction) -> list[str]:
+    """What is corrected of one weight format under one version of the engine."""
+    release = f" of {stack.engine_version}" if stack.engine_version else ""
+    return [
+        f"  step {_step(stack, correction)}",
+        f"  first token{release}: {_first_token(stack.first_token)}",
+    ]
+
+
+def _step(stack: StackFactors, correction: Correction) -> str:
+    release = f" of {stack.engine_version}" if stack.engine_version else ""
+    kind = f"with {stack.weights} weights{release}"
+    if stack.step == correction.prefill_factor == 1.0:
+        return f"{kind}: {_AS_PREDICTED}"
+    return f"× {stack.step:.2f} {kind}; prefill × {correction.prefill_factor:.2f}"
 
 
 def _first_token(factors: FirstTokenFactors | None) -> str:
@@ -74,6 +86,7 @@ def _first_token(factors: FirstTokenFactors | None) -> str:
     return (
         f"host time and steps × {factors.fixed:.2f}, own prefill × {factors.own_prefill:.2f}, "
         f"burst of the start × {factors.burst:.2f}"
+        + (f"; {factors.waiting_clients:.1f} clients wait for another's answer" if factors.waiting_clients else "")
     )
 
 

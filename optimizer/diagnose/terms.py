@@ -113,7 +113,8 @@ def first_token_terms(loaded: Loaded) -> tuple[Share, ...]:
     if isinstance(loaded.load, Closed):
         clients, resident = loaded.load.concurrency, loaded.evaluated().resident
         requests = loaded.load.requests * resident / clients
-        admitted = replace(loaded, load=Closed(resident, requests, loaded.load.slots))
+        at_once = replace(loaded, load=Closed(resident, requests, loaded.load.slots))
+        admitted = at_once.on(replace(loaded.replica, waiting_clients=np.zeros(1)))
     no_burst = admitted.on(replace(loaded.replica, burst_share=np.zeros(1)))
     no_steps = no_burst.on(replace(no_burst.replica, extra_steps=np.zeros(1)))
     stages += [(Term.BURST, admitted), (Term.STEPS, no_burst), (Term.OWN_PREFILL, no_steps)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
-from catalog.engines import engine_of
+from catalog.engines import engine_of, version_number
 from catalog.errors import UnknownName
 from catalog.formats import formats_supported, resolve
 from catalog.models import Model
@@ -168,6 +168,7 @@ def _replica_row(
         link = link if layout.tp <= domain else LinkKind.PCIE
     elif layout.tp > domain:
         raise Unsupported(f"tp {layout.tp} leaves the scale-up domain of {domain} × {accelerator.id}")
+    version = cells.get("engine_version") or ""
     return ReplicaRow(
         accelerator=accelerator,
         link=link if layout.tp > 1 else LinkKind.NONE,
@@ -181,7 +182,8 @@ def _replica_row(
         activations=formats[activations],
         kv=kv,
         experts=experts,
-        engine=engine_of(snapshot.engines, cells["engine"], cells.get("engine_version") or ""),
+        engine=engine_of(snapshot.engines, cells["engine"], version),
+        engine_version=version if version_number(version) else "",
     )
 
 

@@ -116,9 +116,11 @@ def doubts(
             warnings.append(f"the price of {offer.id} is {age} days old")
         elif age < 0:
             warnings.append(f"the price of {offer.id} is of a day to come, {offer.price_date}")
-    if correction is not None:
+    stack = None if correction is None else correction.stack_of(row.weights.id, row.engine_version)
+    if correction is not None and stack is not None:
+        release = f" of {row.engine.library} {stack.engine_version}" if stack.engine_version else ""
         warnings.append(
-            f"step times of {part.id} are calibrated, × {correction.step_factors[row.weights.id]:.2f}, by "
+            f"step times of {part.id} are calibrated, × {stack.step:.2f}{release}, by "
             f"{correction.results} results of {correction.as_of}"
         )
     elif part.evidence is not Evidence.MEASURED:

@@ -45,7 +45,7 @@ def test_the_engine_is_scaled_and_its_memory_is_not() -> None:
     engine = load().engines["vllm"]
     assert corrected_engine(engine, 1.0, 1.0, FirstTokenFactors.alike(1.0)) == engine
     assert corrected_engine(engine, 1.0, 1.0, None) == engine
-    found = correction().applied_to(engine, "bf16")
+    found = correction().applied_to(engine, "bf16", "")
     assert found.kernel_scale == 1.25 * engine.kernel_scale
     assert found.step_s == 1.25 * engine.step_s
     assert found.prefill_event_s == pytest.approx(1.25 * 0.8 * engine.prefill_event_s)
@@ -60,20 +60,55 @@ def test_a_layer_of_version_1_is_read_as_it_was_meant(tmp_path: Path) -> None:
     layer = json.loads(Layer(corrections=(correction(),)).model_dump_json())
     layer["schema_version"] = 1
     old = layer["corrections"][0]
-    del old["first_token"]
+    del old["stacks"]
+    old["step_factors"] = {"bf16": 1.25}
     old["first_token_factor"] = 1.5
     path = tmp_path / "layer.json"
     path.write_text(json.dumps(layer), encoding="utf-8")
     (found,) = read_layer(path).corrections
     assert found == correction()
     engine = load().engines["sglang"]
-    applied = found.applied_to(engine, "bf16")
+    applied = found.applied_to(engine, "bf16", "")
     for name in ("host_s", "extra_steps", "burst_share"):
         assert getattr(applied, name) == pytest.approx(1.5 * getattr(engine, name))
     old["first_token_factor"] = -1.0
     path.write_text(json.dumps(layer), encoding="utf-8")
-    with pytest.raises(CatalogError, match=r"corrections\.0\.first_token\.fixed"):
+    with pytest.raises(CatalogError, match=r"corrections\.0\.stacks\.0\.first_token\.fixed"):
         read_layer(path)
+
+
+def test_a_layer_of_version_2_gives_every_format_the_one_first_token(tmp_path: Path) -> None:
+    layer = json.loads(Layer(corrections=(correction(),)).model_dump_json())
+    layer["schema_version"] = 2
+    old = layer["corrections"][0]
+    first_token = old.pop("stacks")[0]["first_token"]
+    old |= {"step_factors": {"bf16": 1.25, "fp8": 1.1}, "first_token": first_token}
+    path = tmp_path / "layer.json"
+    path.write_text(json.dumps(layer), encoding="utf-8")
+    (found,) = read_layer(path).corrections
+    assert [(each.weights, each.engine_version, each.step) for each in found.stacks] == [
+        ("bf16", "", 1.25),
+        ("fp8", "", 1.1),
+    ]
+    assert all(each.first_token == FirstTokenFactors.alike(1.5) for each in found.stacks)
+
+
+def test_the_own_version_corrects_or_else_the_newest() -> None:
+    stacks = [
+        {"weights": "bf16", "engine_version": version, "step": step, "first_token": None}
+        for version, step in (("", 1.0), ("0.9.2", 1.1), ("0.12", 1.2))
+    ]
+    values = correction().model_dump() | {"stacks": stacks}
+    found = Correction.model_validate(values)
+    steps = {}
+    for version in ("0.9.2", "0.11", ""):
+        stack = found.stack_of("bf16", version)
+        assert stack is not None
+        steps[version] = stack.step
+    assert steps == {"0.9.2": 1.1, "0.11": 1.2, "": 1.0}
+    assert found.stack_of("fp8", "") is None
+    with pytest.raises(KeyError):
+        found.applied_to(load().engines["vllm"], "fp8", "")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +116,7 @@ def test_a_layer_of_version_1_is_read_as_it_was_meant(tmp_path: Path) -> None:
     [
         ("", "Invalid JSON.*a calibration file is what `roofplan calibrate"),
         ("[]", "layer.json: "),
-        ('{"schema_version": 3}', "schema_version: Input should be 1 or 2"),
+        ('{"schema_version": 4}', "schema_version: Input should be 1, 2 or 3"),
         ('{"surprise": 1}', "surprise: Extra inputs are not permitted"),
     ],
 )

@@ -46,7 +46,7 @@ def test_results_become_a_layer_that_predict_uses(run: Run, results: Path, tmp_p
     assert "llama-3.1-8b on h100-sxm-80gb with vllm: 5 results of vllm bench serve" in ran.out
     assert f"stored in {layer}: 1 group, 0 of them replaced; 0 others kept" in ran.out
     (found,) = read_layer(layer).corrections
-    assert found.step_factors["bf16"] > 1.1
+    assert found.stacks[0].step > 1.1
 
     cases.write_text(CASES, encoding="utf-8")
     plain, corrected = tmp_path / "plain.csv", tmp_path / "corrected.csv"
@@ -90,21 +90,23 @@ def test_a_layer_keeps_its_other_groups_and_replaces_its_own(run: Run, results: 
     assert [each["accelerator"] for each in again["corrections"]] == ["h100-sxm-80gb"]
 
 
-def test_a_layer_of_version_1_is_used_and_kept_in_version_2(run: Run, results: Path, tmp_path: Path) -> None:
+def test_a_layer_of_version_1_is_used_and_kept_in_version_3(run: Run, results: Path, tmp_path: Path) -> None:
     layer, cases = tmp_path / "layer.json", tmp_path / "cases.csv"
     run("calibrate", str(results), *SYSTEM, "-o", str(layer))
     old = json.loads(layer.read_text(encoding="utf-8"))
     old["schema_version"] = 1
-    del old["corrections"][0]["first_token"]
-    old["corrections"][0]["first_token_factor"] = 1.25
+    mine = old["corrections"][0]
+    mine["step_factors"] = {stack["weights"]: stack["step"] for stack in mine.pop("stacks")}
+    mine["first_token_factor"] = 1.25
     layer.write_text(json.dumps(old), encoding="utf-8")
     cases.write_text(CASES, encoding="utf-8")
     ran = run("predict", str(cases), "-o", str(tmp_path / "out.csv"), "--calibration", str(layer))
     assert ran.out.endswith(f"1 calibrated by {layer}\n")
     run("calibrate", str(results), "--gpu", "h200", "--tp", "1", "--engine", "vllm", "-o", str(layer))
     new = json.loads(layer.read_text(encoding="utf-8"))
-    assert new["schema_version"] == 2
-    assert new["corrections"][0]["first_token"] == {"fixed": 1.25, "own_prefill": 1.25, "burst": 1.25}
+    assert new["schema_version"] == 3
+    (stack,) = new["corrections"][0]["stacks"]
+    assert stack["first_token"] == {"fixed": 1.25, "own_prefill": 1.25, "burst": 1.25, "waiting_clients": 0.0}
 
 
 def test_the_report_says_what_a_first_token_is_corrected_by(run: Run, tmp_path: Path) -> None:
@@ -124,17 +126,19 @@ def test_the_report_says_what_a_first_token_is_corrected_by(run: Run, tmp_path: 
     assert "first token: as predicted, for factors fitted to some of these results did not hold for the others" in torn
 
 
-def test_several_versions_in_one_group_are_said(run: Run, tmp_path: Path) -> None:
+def test_every_version_in_a_group_has_its_own_factors(run: Run, tmp_path: Path) -> None:
     paths = []
     system = {"accelerator": "h100-sxm-80gb", "accelerators": 1, "engine": "vllm", "tp": 1}
     for version in ("0.11", "0.12", None):
         paths.append(tmp_path / f"{version}.json")
         paths[-1].write_bytes(writers.llmd_report(bench(engine_version=version, **system)))
     told = run("calibrate", *map(str, paths), "-o", str(tmp_path / "layer.json")).out
-    assert "several versions of the engine (0.11, 0.12, unknown)" in told
+    assert re.search(r"step × \d\.\d\d with bf16 weights of 0\.11; prefill", told)
+    assert re.search(r"first token of 0\.12: ", told)
+    assert "3 versions of the engine (0.11, 0.12, unknown)" in told
     alone = run("calibrate", str(paths[0]), "-o", str(tmp_path / "layer.json")).out
     assert "stored in" in alone
-    assert "several versions" not in alone
+    assert "versions of the engine" not in alone
 
 
 def test_results_leave_as_reports(run: Run, results: Path, tmp_path: Path) -> None:

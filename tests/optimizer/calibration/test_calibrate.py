@@ -40,10 +40,12 @@ def test_every_tool_gives_the_same_correction(snapshot: Snapshot, tool: Tool) ->
     (found,) = calibrated(snapshot, *files, stated=stated).calibrations
     (expected,) = calibrated(snapshot, file(*runs), stated=stated).calibrations
     # a dashboard does not say how many requests a run had; it is taken to be as many as these had
-    assert found.correction.first_token is not None
-    assert expected.correction.first_token is not None
-    assert dict(found.correction.first_token) == pytest.approx(dict(expected.correction.first_token), rel=1e-6)
-    for name in ("step_factors", "prefill_factor", "step_deviation"):
+    (mine,), (theirs,) = found.correction.stacks, expected.correction.stacks
+    assert mine.step == pytest.approx(theirs.step, rel=1e-6)
+    assert mine.first_token is not None
+    assert theirs.first_token is not None
+    assert dict(mine.first_token) == pytest.approx(dict(theirs.first_token), rel=1e-6)
+    for name in ("prefill_factor", "step_deviation"):
         assert getattr(found.correction, name) == pytest.approx(getattr(expected.correction, name), rel=1e-6)
     assert found.correction.tools == (tool,)
 
@@ -55,7 +57,7 @@ def test_a_correction_says_where_it_comes_from(snapshot: Snapshot) -> None:
     assert (correction.results, correction.load) == (2, MeasuredLoad.CLOSED_LOOP)
     assert (correction.as_of, correction.catalog_hash) == ("2026-11-26", snapshot.hash)
     assert [each.name for each in correction.files] == ["bench.jsonl"]
-    assert list(correction.step_factors) == ["bf16"]
+    assert [(each.weights, each.engine_version) for each in correction.stacks] == [("bf16", "")]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +104,14 @@ def test_a_quantization_is_read_as_engines_call_it(snapshot: Snapshot, named: st
     sweep = writers.sweep_row(run(model="llama-3.1-8b", tp=1), 0) | {"--quantization": named}
     for written in (record, [sweep]):
         (each,) = calibrated(snapshot, InputFile("results", json.dumps(written).encode())).calibrations
-        assert list(each.correction.step_factors) == [found]
+        assert [stack.weights for stack in each.correction.stacks] == [found]
 
 
 def test_a_dashboards_fp4_is_nvfp4_and_what_is_no_format_is_refused(snapshot: Snapshot) -> None:
     data = writers.dashboard(run())
     on_b200 = replace(STATED, gpu="b200-sxm-180gb")
     (found,) = calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp4"')), stated=on_b200).calibrations
-    assert list(found.correction.step_factors) == ["nvfp4"]
+    assert [stack.weights for stack in found.correction.stacks] == ["nvfp4"]
     with pytest.raises(ResultError, match=r"a\[0\]: unknown weights_format 'fp3'; known: bf16"):
         calibrated(snapshot, InputFile("a", data.replace(b'"bf16"', b'"fp3"')), stated=on_b200)
 
@@ -139,12 +141,12 @@ def test_arrivals_at_a_rate_stand_beside_a_closed_loop_and_are_fitted_alone(snap
     closed, arrivals = run(), run(concurrency=None, rate=2.0, tpot_s=0.02)
     (alone,) = calibrated(snapshot, file(closed)).calibrations
     (both,) = calibrated(snapshot, file(closed, arrivals)).calibrations
-    assert both.correction.step_factors == alone.correction.step_factors
+    assert both.correction.stacks == alone.correction.stacks
     assert both.other is not None
     assert (both.other.results, both.other.load) == (1, MeasuredLoad.OPEN)
     (only,) = calibrated(snapshot, file(arrivals)).calibrations
     assert (only.correction.load, only.other) == (MeasuredLoad.OPEN, None)
-    assert only.correction.step_factors["bf16"] > 1.2
+    assert only.correction.stacks[0].step > 1.2
     assert only.correction.tpot_error.after < only.correction.tpot_error.before
 
 

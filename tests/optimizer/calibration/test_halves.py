@@ -8,7 +8,7 @@ import pytest
 
 from catalog.corrections import Change, FirstTokenFactors
 from catalog.read import Snapshot, load
-from optimizer.calibration.factors import NO_FACTORS, Factors, Observation, predicted_logs
+from optimizer.calibration.factors import NO_FACTORS, Factors, Observation, Stack, predicted_logs
 from optimizer.calibration.halves import (
     ALLOWANCE,
     FEWEST_RUNS,
@@ -58,8 +58,9 @@ def figures(run: Observation) -> tuple[float, ...]:
 
 
 def test_a_half_calibrates_the_other(snapshot: Snapshot) -> None:
+    stack = Stack("bf16", case("any", 0.01).engine_version)
     (group,) = observed_groups(
-        system(Factors({"bf16": 1.6}, 1.5, FirstTokenFactors.alike(2.0)), snapshot), snapshot
+        system(Factors({stack: 1.6}, 1.5, {stack: FirstTokenFactors.alike(2.0)}), snapshot), snapshot
     ).items()
     found = held_out(*group, snapshot)
     assert (found.group, found.runs, len(found.tpot)) == (("llama-3.1-8b", "h100-sxm-80gb", "vllm"), 16, len(SEEDS))

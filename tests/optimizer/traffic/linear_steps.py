@@ -43,6 +43,7 @@ class LinearSteps:
     interference: Floats
     extra_steps: Floats
     burst_share: Floats
+    waiting_clients: Floats
     prefill_chunk_tokens: Floats
     memory: MemorySplit
     weight_bytes_per_accelerator: Floats
@@ -135,6 +136,7 @@ def linear_steps(keys: int = 1, **values: float) -> LinearSteps:
         interference=real("interference"),
         extra_steps=real("extra_steps"),
         burst_share=real("burst_share"),
+        waiting_clients=real("waiting_clients"),
         prefill_chunk_tokens=real("prefill_chunk_tokens", 8192.0),
         memory=MemorySplit(real("weights"), real("kv_cache", 1e9), real("overhead"), real("unused")),
         weight_bytes_per_accelerator=real("weight_bytes_per_accelerator"),
