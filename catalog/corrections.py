@@ -166,6 +166,7 @@ def corrected_engine(engine: Engine, step: float, prefill: float, first_token: F
             "prefill_event_s": step * prefill * engine.prefill_event_s,
             "host_s": first.fixed * engine.host_s,
             "extra_steps": first.fixed / steps_in_it * engine.extra_steps,
+            "attention_dp_steps": first.fixed / steps_in_it * engine.attention_dp_steps,
             "own_prefill_factor": first.own_prefill / (steps_in_it * prefill) * engine.own_prefill_factor,
             "burst_share": first.burst / steps_in_it * engine.burst_share,
             "waiting_clients": engine.waiting_clients + first.waiting_clients,

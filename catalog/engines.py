@@ -18,8 +18,9 @@ class Engine(Frozen):
     With `shared_experts_overlap` shared experts run on a stream beside the routed ones: their launches are not felt.
     A prompt adds prefill_factor·(its kernels) + prefill_event_s. `interference` is the share of other requests'
     prefills that a decoding request waits for. The first token of a closed loop takes host_s + own_prefill_factor·(own
-    prefill) + extra_steps·step + burst_share·(the start-up burst) + what `waiting_clients` of its clients wait for a
-    place, 0 unless the user's own runs say so; with open arrivals only host time and the factor apply.
+    prefill) + extra_steps·step (attention_dp_steps more where attention is data parallel and ranks wait for each
+    other's prompts) + burst_share·(the start-up burst) + what `waiting_clients` of its clients wait for a place, 0
+    unless the user's own runs say so; with open arrivals only host time and the factor apply.
     `memory_fraction` of the memory is the engine's; overhead_bytes of it hold activations, graphs and the runtime, and
     the KV cache takes `cache_fraction` of what they and the weights leave.
     `library` names the all-reduce rows of the efficiency tables that are this engine's own. An era begins with
@@ -45,6 +46,7 @@ class Engine(Frozen):
     host_s: float
     own_prefill_factor: float
     extra_steps: float
+    attention_dp_steps: float
     burst_share: float
     waiting_clients: float
     memory_fraction: float

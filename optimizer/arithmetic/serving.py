@@ -86,7 +86,8 @@ def build_replicas(model: Model, rows: Sequence[ReplicaRow], tables: PhysicsTabl
         prefill_factor=engines(lambda engine: engine.prefill_factor),
         prefill_event_s=engines(lambda engine: engine.prefill_event_s),
         interference=engines(lambda engine: engine.interference),
-        extra_steps=engines(lambda engine: engine.extra_steps),
+        extra_steps=engines(lambda engine: engine.extra_steps)
+        + np.where(dp_attention > 1, engines(lambda engine: engine.attention_dp_steps), 0.0),
         burst_share=engines(lambda engine: engine.burst_share),
         waiting_clients=engines(lambda engine: engine.waiting_clients),
         prefill_chunk_tokens=engines(lambda engine: engine.prefill_chunk_tokens),

@@ -24,7 +24,7 @@ def test_authored_engines_are_si() -> None:
 
 def test_current_engines_differ_in_first_tokens_memory_and_shared_experts_only() -> None:
     engines = read_authored(DATA)
-    first_token = {"host_s", "own_prefill_factor", "extra_steps", "burst_share", "interference"}
+    first_token = {"host_s", "own_prefill_factor", "extra_steps", "attention_dp_steps", "burst_share", "interference"}
     memory = {"memory_fraction", "cache_fraction"}
     names = {"id", "label", "library", "first_version", "source", "notes"}
     same = [

@@ -13,7 +13,7 @@ from optimizer.calibration.score.sections import Line, Section, Table
 
 # What an `Engine` says of prefills and of the first token, beside its step; its other fields are settings.
 PREFILL_CONSTANTS = ("prefill_factor", "prefill_event_s", "interference")
-FIRST_TOKEN_CONSTANTS = ("host_s", "own_prefill_factor", "extra_steps", "burst_share")
+FIRST_TOKEN_CONSTANTS = ("host_s", "own_prefill_factor", "extra_steps", "attention_dp_steps", "burst_share")
 # The part's data sheet; a size of MLA's only head has no factor.
 LINK = frozenset({"link_bytes_per_s"})
 HEAD_FACTORS = frozenset({"head_64_factor", "head_192_factor", "head_256_factor"})

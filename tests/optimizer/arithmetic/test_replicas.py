@@ -225,3 +225,31 @@ def test_what_cannot_be_built_is_refused_with_a_reason(snapshot, make_row, make_
             [ReplicaRow(**{**vars(staged), "stage_bytes_per_s": None})],
             snapshot,
         )
+
+
+def test_prompts_wait_for_those_of_other_ranks_where_the_engine_balances_them() -> None:
+    model = SNAPSHOT.model("deepseek-v3")
+    part, form = SNAPSHOT.accelerator("b200-sxm-180gb"), SNAPSHOT.formats["nvfp4"]
+
+    def extra_steps(engine: str, dp_attention: int) -> float:
+        row = ReplicaRow(
+            accelerator=part,
+            link=part.link.kind,
+            p2p=True,
+            stage_bytes_per_s=None,
+            tp=8,
+            pp=1,
+            ep=8,
+            dp_attention=dp_attention,
+            weights=form,
+            activations=SNAPSHOT.formats[form.kernels[0].activations],
+            kv=SNAPSHOT.formats["bf16"],
+            experts=form,
+            engine=SNAPSHOT.engines[engine],
+        )
+        return float(build_replicas(model, [row], SNAPSHOT).extra_steps[0])
+
+    engine = SNAPSHOT.engines["trtllm"]
+    assert extra_steps("trtllm", 8) == engine.extra_steps + 25.0
+    assert extra_steps("trtllm", 1) == engine.extra_steps
+    assert extra_steps("sglang", 8) == extra_steps("sglang", 1)
