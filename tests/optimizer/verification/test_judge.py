@@ -1,6 +1,7 @@
 """The verdict of simulated requests on a design, and the answer that comes of it."""
 
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from optimizer.solve import answer
 from optimizer.topology.layouts import MAX_NUM_SEQS
 from optimizer.traffic.simulate import Estimate, Fleet, Plan, Sample, estimate
 from optimizer.verification import Judge, judge, with_units
-from optimizer.verification.judge import MOST_PIPELINES, STAGES
+from optimizer.verification.judge import CLEAR_SHARE, EACH_PIPELINE, MOST_PIPELINES, STAGES
 from requirements_specs.requirement import LatencyLimit, Metric, Statistic
 from requirements_specs.serving import IntegerChoice, Layout, ServingSpec
 from requirements_specs.workload import Workload
@@ -63,6 +64,13 @@ def test_a_limit_within_the_noise_takes_more_requests_before_it_refuses(code: tu
     assert judged.accepted == (judged.limits[0].simulated.high <= between)
 
 
+def test_the_first_stage_accepts_only_what_is_clear_by_a_tenth(code: tuple[ServingSpec, Answer]) -> None:
+    roomy = replace(code[1].design, max_num_seqs=1024)
+    high = judged_at(code, 0.4, roomy).limits[0].simulated.high
+    assert judged_at(code, high / (CLEAR_SHARE - 0.01), roomy).requests == STAGES[0]
+    assert judged_at(code, high / (CLEAR_SHARE + 0.01), roomy).requests > STAGES[0]
+
+
 def test_more_replicas_are_not_slower(code: tuple[ServingSpec, Answer]) -> None:
     _, found = code
     values = [
@@ -78,6 +86,7 @@ def test_a_large_fleet_is_simulated_in_part_at_the_same_rate_each(code: tuple[Se
     _, found = code
     judged = judged_at(code, 0.4, with_units(found.problem, found.design, 40))
     assert judged.pipelines == MOST_PIPELINES
+    assert judged.requests == ceil(STAGES[0] * EACH_PIPELINE * MOST_PIPELINES) > STAGES[0]
     assert judged.rate_per_s / MOST_PIPELINES == pytest.approx(found.problem.demand.rate_per_s / 40)
 
 
