@@ -26,6 +26,10 @@ Factor = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Error = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
+# Of `FirstTokenFactors`, what multiplies.
+MULTIPLES = ("fixed", "own_prefill", "burst")
+
+
 class MeasuredLoad(StrEnum):
     """The kind of load of the results that a correction was fitted to."""
 
@@ -83,9 +87,8 @@ class Correction(Frozen):
     """What measurements say of one (model, part, engine), all by catalog id.
 
     stacks: each that was measured. prefill_factor: further multiple of what a prompt adds to the steps that carry it.
-    step_deviation: standard deviation of the
-    logarithm of a step time that is left; it holds for the tensor parallel sizes that were measured (`tp`), others have
-    the factors but no narrower interval. results: how many were fitted.
+    step_deviation: standard deviation of the logarithm of a step time that is left; it holds for the tensor parallel
+    sizes that were measured (`tp`), others have the factors but no narrower interval. results: how many were fitted.
     """
 
     model: str
@@ -112,7 +115,7 @@ class Correction(Frozen):
             return data
         first_token = data.get("first_token")
         if "first_token_factor" in data:
-            first_token = dict.fromkeys(("fixed", "own_prefill", "burst"), data["first_token_factor"])
+            first_token = dict.fromkeys(MULTIPLES, data["first_token_factor"])
         old = {"step_factors", "first_token", "first_token_factor"}
         stacks = [
             {"weights": weights, "engine_version": "", "step": step, "first_token": first_token}

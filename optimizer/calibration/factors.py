@@ -23,13 +23,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catalog.corrections import FirstTokenFactors, corrected_engine
+from catalog.corrections import MULTIPLES, FirstTokenFactors, corrected_engine
 from catalog.engines import Engine
 from catalog.read import Snapshot
 from optimizer.arithmetic.arrays import Floats
-from optimizer.calibration.first_token import FACTORS, FirstTokens, fit_first_token
+from optimizer.calibration.first_token import FirstTokens, fit_first_token
 from optimizer.calibration.least_absolute import least_absolute
-from optimizer.calibration.left_out import holds
+from optimizer.calibration.left_out import holds, parts_in_turn
 from optimizer.predict.cases import Case, Clients
 from optimizer.predict.evaluation import evaluate_cases
 
@@ -118,17 +118,13 @@ def _as_predicted(stacks: Sequence[Stack]) -> Factors:
 def _steps_hold(
     observations: Sequence[Observation], stacks: Sequence[Stack], snapshot: Snapshot, prior_deviation: float
 ) -> bool:
-    """Whether factors of steps hold for runs that they were not fitted to, a part at a time; one run is believed.
-
-    Parts take turns along the predicted TPOT, so that each has runs of every load.
-    """
-    parts = min(PARTS_LEFT_OUT, len(observations))
-    if parts < 2:
+    """Whether factors of steps hold for runs that they were not fitted to, a part at a time; one run is believed."""
+    if len(observations) < 2:
         return True
     uncorrected, measured = _steps_decide(observations, NO_FACTORS, snapshot)
-    in_turn = np.lexsort((measured[0], uncorrected[0])).argsort() % parts
+    in_turn = parts_in_turn(measured[0], uncorrected[0], PARTS_LEFT_OUT)
     left_out = np.empty_like(uncorrected)
-    for part in range(parts):
+    for part in np.unique(in_turn):
         out = in_turn == part
         kept = [each for each, leave in zip(observations, out, strict=True) if not leave]
         factors = _fit_steps(kept, stacks, snapshot, prior_deviation)
@@ -188,7 +184,7 @@ def _first_tokens(
     all_s = ttft(_WITH_THE_STEPS)
     # TTFT is linear in each of them, so that a difference is exact
     parts = [
-        (ttft(_WITH_THE_STEPS.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE for name in FACTORS
+        (ttft(_WITH_THE_STEPS.model_copy(update={name: 1.0 + _DIFFERENCE})) - all_s) / _DIFFERENCE for name in MULTIPLES
     ]
     return FirstTokens(
         measured=_measured_logs(observations)[1],

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.corrections import FirstTokenFactors
+from catalog.corrections import MULTIPLES, FirstTokenFactors
 from optimizer.arithmetic.arrays import Floats
 from optimizer.calibration.least_absolute import least_absolute
-from optimizer.calibration.left_out import holds
+from optimizer.calibration.left_out import holds, parts_in_turn
 
 # Deviations of the logarithms before any run: of the common factor and of each one's own, known to a factor e; of what
 # a stack has beside the others; and clients that wait.
@@ -29,7 +29,6 @@ WAITING_DEVIATION = 1.0
 PRIOR_RUNS = 1.0
 # Runs are left out one by one, or in so many parts.
 MOST_PARTS = 10
-FACTORS = ("fixed", "own_prefill", "burst")
 
 Bools = NDArray[np.bool_]
 
@@ -39,7 +38,7 @@ class FirstTokens:
     """First tokens of runs, (runs,) each but `parts`.
 
     measured: logarithms of the mean TTFT. uncorrected: of what is predicted without factors of the first token. parts:
-    seconds that each of `FACTORS` multiplies, then the rest, (runs, 4). waiting_s: what one waiting client adds.
+    seconds that each of `MULTIPLES` multiplies, then the rest, (runs, 4). waiting_s: what one waiting client adds.
     stack: number of the stack of each run, from 0.
     """
 
@@ -67,33 +66,27 @@ class _Fitted:
 def fit_first_token(tokens: FirstTokens, stacks: int) -> Sequence[FirstTokenFactors | None]:
     """The factors of a first token for each of so many stacks, all None where they do not hold for runs left out."""
     kept: _Fitted | None = None
-    best = tokens.uncorrected
-    for with_waiting in (False, True):
-        if with_waiting and not tokens.waiting_s.any():
-            break
-        if len(tokens.measured) > 1:
+    if len(tokens.measured) == 1:
+        kept = _fit(tokens, stacks, with_waiting=False)
+    else:
+        best = tokens.uncorrected
+        for with_waiting in (False, True) if tokens.waiting_s.any() else (False,):
             left_out = _left_out(tokens, stacks, with_waiting)
-            if not holds(tokens.measured, best, left_out):
-                continue
-            best = left_out
-        elif with_waiting:
-            break
-        kept = _fit(tokens, stacks, with_waiting)
+            if holds(tokens.measured, best, left_out):
+                best, kept = left_out, _fit(tokens, stacks, with_waiting)
     if kept is None:
         return [None] * stacks
     return [
-        FirstTokenFactors(**dict(zip(FACTORS, np.exp(logs).tolist(), strict=True)), waiting_clients=kept.waiting)
+        FirstTokenFactors(**dict(zip(MULTIPLES, np.exp(logs).tolist(), strict=True)), waiting_clients=kept.waiting)
         for logs in kept.logs
     ]
 
 
 def _left_out(tokens: FirstTokens, stacks: int, with_waiting: bool) -> Floats:
     """Logarithms of TTFT of every run, predicted by the runs of the other parts, (runs,)."""
-    runs = len(tokens.measured)
-    parts = runs if runs <= MOST_PARTS else MOST_PARTS
-    in_turn = np.lexsort((tokens.measured, tokens.uncorrected)).argsort() % parts
-    found = np.empty(runs)
-    for part in range(parts):
+    in_turn = parts_in_turn(tokens.measured, tokens.uncorrected, MOST_PARTS)
+    found = np.empty_like(tokens.measured)
+    for part in np.unique(in_turn):
         out = in_turn == part
         found[out] = _predicted(tokens.take(out), _fit(tokens.take(~out), stacks, with_waiting))
     return found
@@ -101,13 +94,13 @@ def _left_out(tokens: FirstTokens, stacks: int, with_waiting: bool) -> Floats:
 
 def _fit(tokens: FirstTokens, stacks: int, with_waiting: bool) -> _Fitted:
     own = stacks if stacks > 1 else 0
-    common = 1 + len(FACTORS)
+    common = 1 + len(MULTIPLES)
     member = np.eye(stacks)[tokens.stack]
 
     def fitted(values: Floats) -> _Fitted:
         logs = np.tile(values[0] + values[1:common], (stacks, 1))
         if own:
-            logs = logs + values[common : common + own * len(FACTORS)].reshape(own, -1)
+            logs = logs + values[common : common + own * len(MULTIPLES)].reshape(own, -1)
         return _Fitted(logs, max(float(values[-1]), 0.0) if with_waiting else 0.0)
 
     def residuals(values: Floats) -> Floats:
@@ -126,7 +119,7 @@ def _fit(tokens: FirstTokens, stacks: int, with_waiting: bool) -> _Fitted:
     prior = np.concatenate(
         [
             np.full(common, PRIOR_DEVIATION),
-            np.full(own * len(FACTORS), STACK_DEVIATION),
+            np.full(own * len(MULTIPLES), STACK_DEVIATION),
             np.full(int(with_waiting), WAITING_DEVIATION),
         ]
     )

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.arithmetic.arrays import Floats
+from optimizer.arithmetic.arrays import Floats, Integers
 
 # What a correction must take off the median error of runs left out of its fit.
 LEAST_GAIN = 0.1
+
+
+def parts_in_turn(measured: Floats, uncorrected: Floats, most: int) -> Integers:
+    """The part that each run is left out with, (runs,): one each, or at most so many parts.
+
+    Parts take turns along the prediction, so that each has runs of every load, in whatever order they come.
+    """
+    parts = min(most, len(measured))
+    turns: Integers = np.lexsort((measured, uncorrected)).argsort() % parts
+    return turns
 
 
 def holds(measured: Floats, uncorrected: Floats, left_out: Floats) -> bool:

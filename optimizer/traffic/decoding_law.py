@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from optimizer.traffic.fluid import OperatingPoint, TrafficTables
 from optimizer.traffic.gamma_tail import ShiftedGamma, shifted_gamma
-from optimizer.traffic.kept_apart import GAUSS_NODES, GAUSS_WEIGHTS, followers, hazard
+from optimizer.traffic.kept_apart import followers, hazard
 from optimizer.traffic.percentile import percentile
+from optimizer.traffic.quadrature import GAUSS_NODES, GAUSS_WEIGHTS
 from optimizer.traffic.step_tables import prefill_chunks
 from optimizer.traffic.workload_bins import WorkloadBins
 from requirements_specs.requirement import Statistic

@@ -15,18 +15,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.traffic.quadrature import GAUSS_NODES, GAUSS_WEIGHTS
+
 Floats = NDArray[np.float64]
 
 # As regular as of a thousand replicas taken in turn; nothing that arrives is more so.
 LEAST_DISPERSION = 1e-3
-# Gauss and Legendre's four points of [−1, 1], in closed form.
-_INNER, _OUTER = (np.sqrt(3.0 / 7.0 + sign * 2.0 / 7.0 * np.sqrt(6.0 / 5.0)) for sign in (-1.0, 1.0))
-GAUSS_NODES = np.array([-_OUTER, -_INNER, _INNER, _OUTER])
-GAUSS_WEIGHTS = (18.0 + np.sqrt(30.0) * np.array([-1.0, 1.0, 1.0, -1.0])) / 36.0
 
 
 def hazard(rate_per_s: Floats, dispersion: Floats, age_s: Floats) -> Floats:
-    """H of rates and dispersions (R,) at ages (R, …); 1 where nothing keeps arrivals apart."""
+    """The law h of rates and dispersions (R,) at ages (R, …); 1 where nothing keeps arrivals apart."""
     wide = (-1,) + (1,) * (age_s.ndim - 1)
     power = 1.0 / np.clip(dispersion, LEAST_DISPERSION, 1.0) - 1.0
     missing = power / (1.0 + power)

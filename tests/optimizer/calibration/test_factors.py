@@ -4,10 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalog.corrections import FirstTokenFactors
+from catalog.corrections import MULTIPLES, FirstTokenFactors
 from catalog.read import Snapshot, load
 from optimizer.calibration.factors import NO_FACTORS, Factors, Observation, Stack, fit, predicted_logs
-from optimizer.calibration.first_token import FACTORS
 from optimizer.calibration.observe import Stated, observe
 from optimizer.predict.cases import Clients
 from tests.optimizer.calibration.writers import run
@@ -144,7 +143,7 @@ def test_few_runs_move_little_and_narrow_nothing(snapshot: Snapshot, runs: list[
     # the one run is met, and half of that is believed
     mine = one.factors.first_token[BF16]
     assert mine is not None
-    assert all(1.0 <= getattr(mine, name) < math.sqrt(4.0) * 1.6 for name in FACTORS)
+    assert all(1.0 <= getattr(mine, name) < math.sqrt(4.0) * 1.6 for name in MULTIPLES)
     for count in (1, 2):
         assert fit(measured[:count], snapshot, SPREAD).step_deviation >= SPREAD
 
